@@ -1,0 +1,1 @@
+"""A recommender platform: raw events in, recommendations out."""

@@ -1,0 +1,65 @@
+"""What can go wrong, as one small tree.
+
+    RecsysError
+    ├── ConfigError            a setting or a site's YAML is not usable
+    │   └── UnknownSiteError   no such site
+    ├── DataError              rows or files are not what they should be
+    │   ├── SourceError        a file or folder is missing, empty, or not in the published form
+    │   ├── SchemaError        a frame at a border has the wrong columns or types
+    │   ├── PartitionRefused   too many bad rows, or none where traffic is expected: nothing was committed
+    │   └── NotEnoughData      the log is too short or too thin for what was asked
+    ├── NotFittedError         generate or score was called before fit
+    ├── FeatureMismatch        a model was trained on another feature set
+    ├── StoreError             Postgres or the object store answered with something unexpected
+    └── ReleaseError           a release is missing, incomplete, or in the wrong state for what was asked
+
+A message has three parts: what was found, what was expected, what to do. A refused gate is an outcome, not an error.
+"""
+
+
+class RecsysError(Exception):
+    """Everything this library raises on purpose."""
+
+
+class ConfigError(RecsysError):
+    """A setting or a site's YAML is not usable."""
+
+
+class UnknownSiteError(ConfigError):
+    """There is no site of this name."""
+
+
+class DataError(RecsysError):
+    """Rows or files are not what they should be."""
+
+
+class SourceError(DataError):
+    """A source's file or folder is missing, empty, or not in its published form."""
+
+
+class SchemaError(DataError):
+    """A frame at a folder border has the wrong columns or types."""
+
+
+class PartitionRefused(DataError):
+    """A partition was not committed; the last good one, if any, is untouched."""
+
+
+class NotEnoughData(DataError):
+    """The log is too short or too thin for what was asked."""
+
+
+class NotFittedError(RecsysError):
+    """``generate`` or ``score`` was called before ``fit``."""
+
+
+class FeatureMismatch(RecsysError):
+    """A model was trained on another feature set than the one it is given."""
+
+
+class StoreError(RecsysError):
+    """Postgres or the object store answered with something unexpected."""
+
+
+class ReleaseError(RecsysError):
+    """A release is missing, incomplete, or in the wrong state for what was asked."""

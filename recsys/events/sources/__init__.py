@@ -1,0 +1,1 @@
+"""One file per source of raw events; each passes the same contract suite."""

@@ -1,0 +1,97 @@
+"""Where things lie: folders, addresses and secrets, all from the environment.
+
+Nothing is read at import. ``Settings()`` reads the environment, then ``.env`` beside the working folder, then the
+defaults below; the first that knows a name wins. What a site *does* is configured in its YAML, never here.
+"""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SERVICES = ("postgres", "s3", "mlflow", "airflow", "web", "jupyter")
+"""The servers of the platform, in the order in which they need each other."""
+
+
+class Settings(BaseSettings):
+    """Addresses and secrets. Every field is one variable of ``.env.example``, in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    recsys_home: Path = Path(".recsys")
+    "Everything the embedded platform keeps: database, objects, logs, sites."
+    recsys_sites_dir: Path | None = None
+    "One YAML per site; default: sites/ under RECSYS_HOME."
+    recsys_data_url: str = ""
+    "Event log and releases: s3://bucket/prefix or a folder; default: data/ under RECSYS_HOME."
+    recsys_exchange_dir: Path = Path("postgres_data")
+    "Files of a release on their way into Postgres."
+
+    recsys_bind_host: str = "127.0.0.1"
+    "Address all servers listen on. Anything but loopback turns API keys on."
+    recsys_postgres_host: str = "127.0.0.1"
+    recsys_postgres_port: int = 5433
+    recsys_postgres_user: str = "recsys"
+    recsys_postgres_password: SecretStr = SecretStr("")
+    recsys_postgres_database: str = "recsys"
+
+    recsys_s3_port: int = 8333
+    recsys_s3_endpoint_url: str = ""
+    "Empty: the embedded server on RECSYS_S3_PORT. Set it for another S3 (https://…)."
+    aws_access_key_id: str = ""
+    aws_secret_access_key: SecretStr = SecretStr("")
+    aws_default_region: str = "us-east-1"
+
+    recsys_mlflow_port: int = 5000
+    mlflow_tracking_uri: str = ""
+    "Empty: the embedded server on RECSYS_MLFLOW_PORT."
+    recsys_mlflow_bucket: str = "mlflow"
+    "Bucket of MLflow's artifacts."
+
+    recsys_airflow_port: int = 8080
+    recsys_airflow_user: str = "admin"
+    recsys_airflow_password: SecretStr = SecretStr("")
+    recsys_airflow_fernet_key: SecretStr = SecretStr("")
+    recsys_airflow_secret_key: SecretStr = SecretStr("")
+    recsys_notify_urls: SecretStr = SecretStr("")
+    "Where failures are told: addresses of Telegram, Slack, e-mail …, separated by blanks; empty: nowhere."
+
+    recsys_web_port: int = 8000
+    recsys_web_workers: int = Field(default=1, ge=1)
+    recsys_read_key: SecretStr = SecretStr("")
+    recsys_write_key: SecretStr = SecretStr("")
+    recsys_admin_key: SecretStr = SecretStr("")
+
+    recsys_jupyter_port: int = 8888
+    recsys_jupyter_token: SecretStr = SecretStr("")
+
+    @property
+    def sites_dir(self) -> Path:
+        return self.recsys_sites_dir or self.recsys_home / "sites"
+
+    @property
+    def data_url(self) -> str:
+        return self.recsys_data_url or str(self.recsys_home / "data")
+
+    @property
+    def s3_endpoint_url(self) -> str:
+        return self.recsys_s3_endpoint_url or f"http://{self.recsys_bind_host}:{self.recsys_s3_port}"
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.mlflow_tracking_uri or f"http://{self.recsys_bind_host}:{self.recsys_mlflow_port}"
+
+    @property
+    def airflow_url(self) -> str:
+        return f"http://{self.recsys_bind_host}:{self.recsys_airflow_port}"
+
+    @property
+    def web_url(self) -> str:
+        return f"http://{self.recsys_bind_host}:{self.recsys_web_port}"
+
+    def postgres_dsn(self, database: str | None = None) -> str:
+        """A libpq URL; it holds the password, so it is never printed or logged."""
+        password = quote(self.recsys_postgres_password.get_secret_value(), safe="")
+        place = f"{self.recsys_postgres_host}:{self.recsys_postgres_port}"
+        return f"postgresql://{self.recsys_postgres_user}:{password}@{place}/{database or self.recsys_postgres_database}"

@@ -1,0 +1,145 @@
+"""What a site is: one frozen object, read from one YAML file.
+
+Every field has its unit under it. A component (source, generator, ranker) is named here by ``kind`` and ``params``; the
+folder that owns the component checks the params, so this module stays light enough for the web process.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints, model_validator
+
+from recsys.types import Frozen
+
+SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class ComponentSpec(Frozen):
+    """One exchangeable part: which kind, with which parameters."""
+
+    kind: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class InteractionType(Frozen):
+    """One thing a user can do to an item."""
+
+    name: str
+    weight: PositiveFloat = 1.0
+    "How much one such event says about taste, relative to a view of 1.0; dimensionless."
+    gain: NonNegativeInt = 1
+    "How good it is for a recommendation to be followed by this event: the ranker's label; 0 is no success."
+
+
+class SchedulePolicy(Frozen):
+    """When Airflow works for this site; all times UTC."""
+
+    ingest_cron: str = "0 1 * * *"
+    "Ingests the UTC day before."
+    train_every_hours: Annotated[int, Field(ge=1, le=24)] = 2
+    "Hours between two trainings; a run over unchanged data ends early."
+    train_minute: Annotated[int, Field(ge=0, le=59)] | None = None
+    "Minute of the hour; null gives each site its own, so that sites do not collide."
+
+
+class QualityPolicy(Frozen):
+    """When a day of events is not good enough to be committed."""
+
+    max_bad_share: Share = 0.2
+    "Largest share of rows in quarantine, per partition."
+    allow_empty_days: bool = True
+    "False: a day without any row is refused."
+    earliest: str = "1995-01-01"
+    "Events before this UTC day are absurd and set aside."
+
+
+class WindowPolicy(Frozen):
+    """How the log is cut in time for training and judging; days before ``as_of``."""
+
+    history_days: PositiveInt = 365
+    "Generators are fitted on at most this many days."
+    label_days: PositiveInt = 7
+    "The ranker's labels come from this many days, before the evaluation window."
+    evaluation_days: PositiveInt = 7
+    "The last days before as_of; never seen in training."
+
+
+class RankerPolicy(Frozen):
+    """How the learned ranker is trained."""
+
+    loss: Literal["YetiRank", "YetiRankPairwise", "QuerySoftMax", "PairLogit"] = "YetiRank"
+    iterations: PositiveInt = 300
+    learning_rate: PositiveFloat = 0.08
+    depth: Annotated[int, Field(ge=2, le=10)] = 6
+    negatives_per_user: PositiveInt = 60
+    "Candidates without success kept per user in candidates_train, best-ranked first then at random."
+    seed: NonNegativeInt = 7
+
+
+class GatePolicy(Frozen):
+    """What a release must prove before it goes live."""
+
+    primary_metric: Literal["ndcg@10", "recall@20"] = "ndcg@10"
+    min_lift_over_popularity: float = 0.0
+    "Lowest accepted relative lift over popularity, as a fraction (0.01 is one percent)."
+    max_loss_against_live: NonNegativeFloat = 0.02
+    "Largest relative loss against the live release that its interval may reach to at the better end."
+    min_users: PositiveInt = 50
+    "Fewest users in the evaluation window for a judgement."
+    min_coverage: Share = 0.01
+    "Smallest share of the catalogue that appears in the slates' first 10 positions."
+
+
+class ServingPolicy(Frozen):
+    """What the web service may and must show."""
+
+    exclude_bought: bool = True
+    "True: an item that the user bought is never recommended again."
+    purchase_event: str = "purchase"
+    "The event type that means bought."
+    online_events: PositiveInt = 5
+    "How many of the user's last events the online part looks at."
+    online_half_life_minutes: PositiveFloat = 30.0
+    "An event this much older than the newest counts half."
+    slate_size: Annotated[int, Field(ge=10, le=500)] = 100
+    "Ranked items kept per user."
+    similar_size: Annotated[int, Field(ge=5, le=200)] = 50
+    "Similar items kept per item."
+
+
+class SiteConfig(Frozen):
+    """One site (tenant): where its events come from, what they mean, how it is trained, judged and served."""
+
+    site: SiteName
+    title: str = ""
+    source: ComponentSpec
+    interactions: tuple[InteractionType, ...] = Field(min_length=1)
+    schedule: SchedulePolicy = SchedulePolicy()
+    quality: QualityPolicy = QualityPolicy()
+    windows: WindowPolicy = WindowPolicy()
+    candidates: tuple[ComponentSpec, ...] = (
+        ComponentSpec(kind="popularity"),
+        ComponentSpec(kind="als"),
+        ComponentSpec(kind="item_item"),
+    )
+    candidates_per_source: Annotated[int, Field(ge=20, le=1000)] = 100
+    "How many items each generator may propose per user."
+    ranker: RankerPolicy = RankerPolicy()
+    gate: GatePolicy = GatePolicy()
+    serving: ServingPolicy = ServingPolicy()
+
+    @model_validator(mode="after")
+    def _names_are_unique_and_known(self) -> "SiteConfig":
+        names = [interaction.name for interaction in self.interactions]
+        if len(set(names)) != len(names):
+            raise ValueError(f"interactions: found {names}, expected each name once")
+        if self.serving.exclude_bought and self.serving.purchase_event not in names:
+            raise ValueError(
+                f"serving.purchase_event: found {self.serving.purchase_event!r}, expected one of {names}; "
+                "name the event that means bought, or set serving.exclude_bought: false"
+            )
+        return self
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        return tuple(interaction.name for interaction in self.interactions)
