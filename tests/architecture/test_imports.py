@@ -15,9 +15,7 @@ DAG_LINES = 60
 IMPORT_QUIETLY = """
 import importlib, os, sys
 import pydantic
-
-class First(pydantic.BaseModel):  # pydantic looks for its plugins once, whoever comes first
-    pass
+pydantic.create_model("First")  # looks for pydantic's plugins, once
 
 def ours(frame):
     while frame:
@@ -39,7 +37,8 @@ def watch(event, arguments):
 
 def watched(method):
     def read(self, *key):
-        blame(f"environment read {key}")
+        if key != ("PYDANTIC_DISABLE_PLUGINS",):  # pydantic asks this for every model class
+            blame(f"environment read {key}")
         return method(self, *key)
     return read
 

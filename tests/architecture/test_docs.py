@@ -1,0 +1,126 @@
+"""The docs say what is really there."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from typer.main import get_command
+
+from recsys.cli import app
+from recsys.sites import SiteConfig
+
+MACHINE_PATH = re.compile(r"(?<![\w.~/}$-])/(?:root|work|Users/\w+|home/(?!airflow)\w+)\b")
+REGISTRY = re.compile(r"https?://[^\s)\"']*(?:pypi|artifactory|nexus|registry|simple/)|--(?:extra-)?index-url")
+
+
+@pytest.fixture(scope="session")
+def docs(texts) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if name.endswith(".md")}
+
+
+def test_every_site_key_stands_in_the_docs_with_its_default(docs):
+    rows = dict(re.findall(r"^\| `([^`]+)` \| `?([^|`]*?)`? \|", docs["docs/sites.md"], flags=re.MULTILINE))
+    keys = dict(_keys(SiteConfig))
+    assert set(rows) == set(keys)
+    assert {key: rows[key] for key, default in keys.items() if default is not None and rows[key] != default} == {}
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:
+    for name, field in model.model_fields.items():
+        inner, is_list = _inner(field)
+        if inner is None or is_list or (prefix == "" and name == "source"):
+            yield prefix + name, _default(field)
+        if inner is not None:
+            yield from _keys(inner, f"{prefix}{name}{'[]' if is_list else ''}.")
+
+
+def _inner(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
+    kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return (models[0], models[0] is not field.annotation) if models else (None, False)
+
+
+def _default(field: FieldInfo) -> str | None:
+    if field.is_required():
+        return "required"
+    default: Any = field.get_default(call_default_factory=True)
+    if isinstance(default, tuple):
+        return ", ".join(part.kind for part in default)
+    return default if isinstance(default, str) else json.dumps(default)
+
+
+def test_every_stage_stands_in_the_architecture(docs, library):
+    stages = [s.path.stem for s in library if s.name.startswith("recsys/stages/") and "\ndef run(" in s.text]
+    assert stages
+    assert [stage for stage in stages if f"`{stage}`" not in docs["docs/architecture.md"]] == []
+
+
+def test_decisions_are_numbered_once_and_say_why(docs):
+    records = sorted(name for name in docs if re.match(r"docs/decisions/\d", name))
+    assert [name.split("/")[-1][:4] for name in records] == [f"{n:04d}" for n in range(1, len(records) + 1)]
+    for name in records:
+        assert re.match(r"# \d{4}\. .+\n\nDate: \d{4}-\d\d-\d\d\n", docs[name]), name
+        assert re.findall(r"^## (\w+)", docs[name], re.MULTILINE) == [
+            "Status",
+            "Context",
+            "Decision",
+            "Consequences",
+        ], name
+        assert name.split("/")[-1] in docs["docs/architecture.md"], name
+
+
+def test_links_within_the_project_lead_somewhere(docs, root):
+    broken = []
+    for name, text in docs.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if re.match(r"\w+:", target):
+                continue
+            path, _, anchor = target.partition("#")
+            file = (root / name).parent / path if path else root / name
+            if not file.exists() or (anchor and anchor not in _anchors(file.read_text(encoding="utf-8"))):
+                broken.append(f"{name}: {target}")
+    assert broken == []
+
+
+def _anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_commands_in_the_docs_exist(docs, texts):
+    targets = set(re.findall(r"^([a-z][\w-]*):", texts["Makefile"], re.MULTILINE))
+    spans = [
+        span for text in docs.values() for span in re.findall(r"`[^`\n]+`|^(?:\$ )?(?:make|recsys) .*", text, re.M)
+    ]
+    made = {word for span in spans for word in re.findall(r"\bmake ([a-z][\w-]*)", span)}
+    assert made <= targets
+    command: Any = get_command(app)
+    for span in spans:
+        for words in re.findall(r"(?:^|[`$] ?)recsys((?: [a-z_]+)+)", span):
+            first, *rest = words.split()
+            assert first in command.commands, span
+            inner = getattr(command.commands[first], "commands", None)
+            assert inner is None or not rest or rest[0] in inner, span
+
+
+def test_the_changelog_has_this_version(docs, texts):
+    version = tomllib.loads(texts["pyproject.toml"])["project"]["version"]
+    assert re.search(rf"^## \[{re.escape(version)}\]", docs["CHANGELOG.md"], re.MULTILINE)
+
+
+def test_the_project_speaks_of_itself_alone(texts):
+    """No path of one machine, no package index: a clone must work, and read well, anywhere."""
+    mine = "tests/architecture/test_docs.py"
+    found = [
+        f"{name}: {match.group()}"
+        for name, text in texts.items()
+        if name != mine
+        for pattern in (MACHINE_PATH, REGISTRY)
+        for match in pattern.finditer(text)
+    ]
+    assert found == []
