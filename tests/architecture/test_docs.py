@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from typer.main import get_command
 
+from recsys.candidates.registry import KINDS
 from recsys.cli import app
 from recsys.sites import SiteConfig
 
@@ -25,7 +26,8 @@ def docs(texts) -> dict[str, str]:
 
 def test_every_site_key_stands_in_the_docs_with_its_default(docs):
     rows = dict(re.findall(r"^\| `([^`]+)` \| `?([^|`]*?)`? \|", docs["docs/sites.md"], flags=re.MULTILINE))
-    keys = dict(_keys(SiteConfig))
+    parts = [(params, f"{kind}.") for kind, (params, _) in KINDS.items()]
+    keys = {key: default for model, prefix in [(SiteConfig, ""), *parts] for key, default in _keys(model, prefix)}
     assert set(rows) == set(keys)
     assert {key: rows[key] for key, default in keys.items() if default is not None and rows[key] != default} == {}
 
