@@ -10,8 +10,10 @@
     │   └── NotEnoughData      the log is too short or too thin for what was asked
     ├── NotFittedError         generate or score was called before fit
     ├── FeatureMismatch        a model was trained on another feature set
+    ├── PlatformError          a server of the embedded platform cannot start, or did not stay up
     ├── StoreError             Postgres or the object store answered with something unexpected
     └── ReleaseError           a release is missing, incomplete, or in the wrong state for what was asked
+        └── UnknownReleaseError  the site has no release of this id
 
 A message has three parts: what was found, what was expected, what to do. A refused gate is an outcome, not an error.
 """
@@ -57,9 +59,17 @@ class FeatureMismatch(RecsysError):
     """A model was trained on another feature set than the one it is given."""
 
 
+class PlatformError(RecsysError):
+    """A server of the embedded platform cannot start, or did not stay up."""
+
+
 class StoreError(RecsysError):
     """Postgres or the object store answered with something unexpected."""
 
 
 class ReleaseError(RecsysError):
     """A release is missing, incomplete, or in the wrong state for what was asked."""
+
+
+class UnknownReleaseError(ReleaseError):
+    """The site has no release of this id."""

@@ -4,6 +4,7 @@ Nothing is read at import. ``Settings()`` reads the environment, then ``.env`` b
 defaults below; the first that knows a name wins. What a site *does* is configured in its YAML, never here.
 """
 
+import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,10 +15,13 @@ SERVICES = ("postgres", "s3", "mlflow", "airflow", "web", "jupyter")
 """The servers of the platform, in the order in which they need each other."""
 
 
-class Settings(BaseSettings):
-    """Addresses and secrets. Every field is one variable of ``.env.example``, in capitals."""
+LOOPBACK = "127.0.0.1"
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+class Settings(BaseSettings):
+    """Addresses and secrets. Every field is one variable of ``.env.example``, in capitals; an empty one is not set."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
 
     recsys_home: Path = Path(".recsys")
     "Everything the embedded platform keeps: database, objects, logs, sites."
@@ -28,15 +32,18 @@ class Settings(BaseSettings):
     recsys_exchange_dir: Path = Path("postgres_data")
     "Files of a release on their way into Postgres."
 
-    recsys_bind_host: str = "127.0.0.1"
-    "Address all servers listen on. Anything but loopback turns API keys on."
-    recsys_postgres_host: str = "127.0.0.1"
+    recsys_bind_host: str = LOOPBACK
+    """Address that the web service, Airflow and Jupyter listen on: those with a login. Anything but loopback turns API
+    keys on. Postgres, S3 and MLflow never leave loopback."""
+    recsys_postgres_host: str = LOOPBACK
     recsys_postgres_port: int = 5433
     recsys_postgres_user: str = "recsys"
     recsys_postgres_password: SecretStr = SecretStr("")
     recsys_postgres_database: str = "recsys"
 
     recsys_s3_port: int = 8333
+    recsys_s3_inner_port: int = 18340
+    "First of eight ports in a row on which the embedded S3 server's parts talk to each other; also the last + 10000."
     recsys_s3_endpoint_url: str = ""
     "Empty: the embedded server on RECSYS_S3_PORT. Set it for another S3 (https://…)."
     aws_access_key_id: str = ""
@@ -54,6 +61,7 @@ class Settings(BaseSettings):
     recsys_airflow_password: SecretStr = SecretStr("")
     recsys_airflow_fernet_key: SecretStr = SecretStr("")
     recsys_airflow_secret_key: SecretStr = SecretStr("")
+    recsys_airflow_jwt_secret: SecretStr = SecretStr("")
     recsys_notify_urls: SecretStr = SecretStr("")
     "Where failures are told: addresses of Telegram, Slack, e-mail …, separated by blanks; empty: nowhere."
 
@@ -62,6 +70,8 @@ class Settings(BaseSettings):
     recsys_read_key: SecretStr = SecretStr("")
     recsys_write_key: SecretStr = SecretStr("")
     recsys_admin_key: SecretStr = SecretStr("")
+    recsys_require_keys: bool = False
+    "Ask for API keys on loopback too, e.g. behind a proxy on the same machine."
 
     recsys_jupyter_port: int = 8888
     recsys_jupyter_token: SecretStr = SecretStr("")
@@ -76,22 +86,47 @@ class Settings(BaseSettings):
 
     @property
     def s3_endpoint_url(self) -> str:
-        return self.recsys_s3_endpoint_url or f"http://{self.recsys_bind_host}:{self.recsys_s3_port}"
+        return self.recsys_s3_endpoint_url or f"http://{LOOPBACK}:{self.recsys_s3_port}"
 
     @property
     def tracking_uri(self) -> str:
-        return self.mlflow_tracking_uri or f"http://{self.recsys_bind_host}:{self.recsys_mlflow_port}"
+        return self.mlflow_tracking_uri or f"http://{LOOPBACK}:{self.recsys_mlflow_port}"
 
     @property
     def airflow_url(self) -> str:
-        return f"http://{self.recsys_bind_host}:{self.recsys_airflow_port}"
+        return f"http://{self._reached_at}:{self.recsys_airflow_port}"
 
     @property
     def web_url(self) -> str:
-        return f"http://{self.recsys_bind_host}:{self.recsys_web_port}"
+        return f"http://{self._reached_at}:{self.recsys_web_port}"
+
+    @property
+    def jupyter_url(self) -> str:
+        return f"http://{self._reached_at}:{self.recsys_jupyter_port}"
+
+    @property
+    def _reached_at(self) -> str:
+        return LOOPBACK if self.recsys_bind_host == "0.0.0.0" else self.recsys_bind_host
 
     def postgres_dsn(self, database: str | None = None) -> str:
         """A libpq URL; it holds the password, so it is never printed or logged."""
         password = quote(self.recsys_postgres_password.get_secret_value(), safe="")
         place = f"{self.recsys_postgres_host}:{self.recsys_postgres_port}"
-        return f"postgresql://{self.recsys_postgres_user}:{password}@{place}/{database or self.recsys_postgres_database}"
+        return (
+            f"postgresql://{self.recsys_postgres_user}:{password}@{place}/{database or self.recsys_postgres_database}"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """These settings as variables for a process that may run in another folder; it holds the secrets.
+
+        Paths are absolute, and both web addresses and folders are spelled out, so the process needs no ``.env``.
+        """
+        values = self.model_dump() | {
+            "recsys_home": self.recsys_home.resolve(),
+            "recsys_sites_dir": self.sites_dir.resolve(),
+            "recsys_exchange_dir": self.recsys_exchange_dir.resolve(),
+            "recsys_data_url": self.data_url if "://" in self.data_url else os.path.abspath(self.data_url),
+            "mlflow_tracking_uri": self.tracking_uri,
+        }
+        secret = {name: value.get_secret_value() for name, value in values.items() if isinstance(value, SecretStr)}
+        return {name.upper(): str(value) for name, value in (values | secret).items()}

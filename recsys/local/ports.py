@@ -1,0 +1,77 @@
+"""A port that is taken is named before anything starts: by whom, and which setting changes it."""
+
+import errno
+import socket
+from collections.abc import Iterable
+
+import psutil
+
+from recsys.errors import PlatformError
+from recsys.layout import LOOPBACK
+from recsys.local.servers import Server
+
+HIGHEST = 54_000
+"""A block of free ports starts below this, so that a server may add ten thousand to one of them."""
+
+
+def check_free(servers: Iterable[Server]) -> None:
+    """Every port of the servers is free, and none is wanted twice.
+
+    Raises:
+        PlatformError: one line per port that is not.
+    """
+    complaints: list[str] = []
+    wanted: dict[int, str] = {}
+    for server in servers:
+        for setting, port in server.ports.items():
+            if port in wanted:
+                complaints.append(f"{setting} and {wanted[port]} both say {port}")
+            elif _is_taken(port):
+                complaints.append(
+                    f"port {port} for {server.name} is taken by {holder(port)}; change {setting} or end it"
+                )
+            wanted[port] = setting
+    if complaints:
+        raise PlatformError("The platform cannot start:\n  " + "\n  ".join(complaints) + "\nSettings live in .env.")
+
+
+def holder(port: int) -> str:
+    """Who listens on the port, as far as this user may know."""
+    try:
+        listeners = [
+            c
+            for c in psutil.net_connections("tcp")
+            if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port
+        ]
+    except psutil.AccessDenied:
+        listeners = []
+    for connection in listeners:
+        if connection.pid is not None:
+            try:
+                process = psutil.Process(connection.pid)
+                return f"process {process.pid} ({' '.join(process.cmdline())[:100] or process.name()})"
+            except psutil.NoSuchProcess:
+                continue
+    return "a process of another user"
+
+
+def free_block(count: int) -> int:
+    """The first of ``count`` ports in a row of which none was taken a moment ago."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            first = int(probe.getsockname()[1])
+        if first < HIGHEST and not any(_is_taken(first + offset) for offset in range(count)):
+            return first
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            raise PlatformError(f"Port {port} cannot be used: {error.strerror}. Choose one above 1023.") from error
+    return False

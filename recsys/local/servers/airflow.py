@@ -1,0 +1,152 @@
+"""Airflow as four processes: API and pages, scheduler with LocalExecutor, DAG processor, triggerer."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+
+from recsys.layout import Settings
+from recsys.local.servers import marks
+from recsys.local.servers.http import PATIENCE, answers
+from recsys.local.servers.postgres import create_database
+from recsys.local.servers.server import PROJECT, Server
+
+DATABASE = "airflow"
+HEARTBEAT_AGE = timedelta(seconds=30)
+"""A component that has not written its heartbeat for longer than this is not healthy."""
+
+
+def airflow(settings: Settings) -> tuple[Server, ...]:
+    """The processes of Airflow; the first one brings its database up to date before it starts."""
+    environment = airflow_environment(settings)
+
+    def component(name: str, *command: str, needs: tuple[str, ...], heartbeat: str) -> Server:
+        return Server(
+            name=name,
+            command=_airflow(*command),
+            environment=environment,
+            probe=_beats(settings, heartbeat),
+            needs=needs,
+        )
+
+    api = Server(
+        name="airflow-api",
+        command=_airflow("api-server"),
+        environment=environment,
+        probe=answers(f"{settings.airflow_url}/api/v2/version"),
+        needs=("postgres",),
+        ports={"RECSYS_AIRFLOW_PORT": settings.recsys_airflow_port},
+        prepare=lambda: _prepare(settings),
+    )
+    return (
+        api,
+        # A task that was running when the platform stopped starts again at once: it needs all that tasks use.
+        component(
+            "airflow-scheduler",
+            "scheduler",
+            "--skip-serve-logs",
+            needs=("airflow-api", "mlflow", "s3", "web"),
+            heartbeat="scheduler",
+        ),
+        component("airflow-dags", "dag-processor", needs=("airflow-api",), heartbeat="dag_processor"),
+        component("airflow-triggerer", "triggerer", "--skip-serve-logs", needs=("airflow-api",), heartbeat="triggerer"),
+    )
+
+
+def airflow_environment(settings: Settings) -> dict[str, str]:
+    """Airflow's configuration, whole: there is no airflow.cfg to edit."""
+    home = settings.recsys_home.resolve()
+    logs = home / "logs" / "airflow"
+    sections: dict[str, dict[str, object]] = {
+        "core": {
+            "executor": "LocalExecutor",
+            "parallelism": max(4, os.cpu_count() or 1),
+            "dags_folder": PROJECT / "dags",
+            "plugins_folder": PROJECT / "plugins",
+            "load_examples": False,
+            "dags_are_paused_at_creation": False,
+            "fernet_key": settings.recsys_airflow_fernet_key.get_secret_value(),
+            "execution_api_server_url": f"{settings.airflow_url}/execution/",
+            "simple_auth_manager_users": f"{settings.recsys_airflow_user}:admin",
+            "simple_auth_manager_passwords_file": _passwords_file(settings),
+        },
+        "database": {"sql_alchemy_conn": settings.postgres_dsn(DATABASE)},
+        "api": {
+            "host": settings.recsys_bind_host,
+            "port": settings.recsys_airflow_port,
+            "base_url": settings.airflow_url,
+            "workers": 1,
+            "secret_key": settings.recsys_airflow_secret_key.get_secret_value(),
+        },
+        "api_auth": {"jwt_secret": settings.recsys_airflow_jwt_secret.get_secret_value()},
+        # A new site's DAGs show up within the sum of these two intervals.
+        "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 8, "parsing_processes": 1},
+        # Tasks of a process that was killed are started again within a minute, not within ten.
+        "scheduler": {
+            "orphaned_tasks_check_interval": 15,
+            "scheduler_health_check_threshold": int(HEARTBEAT_AGE.total_seconds()),
+            "task_instance_heartbeat_timeout": 60,
+        },
+        "logging": {
+            "base_log_folder": logs,
+            "dag_processor_child_process_log_directory": logs / "dag_processor",
+        },
+        "usage_data_collection": {"enabled": False},
+    }
+    return {
+        "AIRFLOW_HOME": str(home / "airflow"),
+        # Without this, a process title that Airflow sets is written over the variables that mark the process as ours.
+        "SPT_NOENV": "1",
+    } | {
+        f"AIRFLOW__{section.upper()}__{option.upper()}": str(value)
+        for section, options in sections.items()
+        for option, value in options.items()
+    }
+
+
+def component_health(settings: Settings) -> dict[str, dict[str, str | None]]:
+    """Airflow's own report: per component its status and its latest heartbeat."""
+    answer = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=PATIENCE)
+    answer.raise_for_status()
+    return dict(answer.json())
+
+
+def _airflow(*words: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", "airflow", *words)
+
+
+def _passwords_file(settings: Settings) -> Path:
+    return settings.recsys_home.resolve() / "airflow" / "passwords.json"
+
+
+def _beats(settings: Settings, component: str) -> Callable[[], None]:
+    def probe() -> None:
+        report = component_health(settings)[component]
+        if report["status"] != "healthy":
+            raise ConnectionError(f"Airflow's {component} is {report['status']}")
+        beat = report[f"latest_{component}_heartbeat"]
+        if beat is None or datetime.now(UTC) - datetime.fromisoformat(beat) > HEARTBEAT_AGE:
+            raise ConnectionError(f"Airflow's {component} last showed life at {beat}")
+
+    return probe
+
+
+def _prepare(settings: Settings) -> None:
+    """Database, tables and the password file are there and of this version."""
+    passwords = _passwords_file(settings)
+    passwords.parent.mkdir(parents=True, exist_ok=True)
+    passwords.touch(mode=0o600)
+    passwords.write_text(
+        json.dumps({settings.recsys_airflow_user: settings.recsys_airflow_password.get_secret_value()})
+    )
+    create_database(settings, DATABASE)
+    dsn, installed = settings.postgres_dsn(DATABASE), version("apache-airflow")
+    if marks.read(dsn) != installed:
+        subprocess.run(_airflow("db", "migrate"), env=os.environ | airflow_environment(settings), check=True)
+        marks.write(dsn, installed)

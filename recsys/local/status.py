@@ -1,0 +1,91 @@
+"""What runs, where, how healthy, and how old each site's live release is."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.table import Table
+
+from recsys.errors import RecsysError
+from recsys.layout import Settings
+from recsys.local import lock
+from recsys.local.servers import Server, servers
+from recsys.serving.lifecycle import live_release
+from recsys.sites import site_ids
+
+ADDRESSES: dict[str, Callable[[Settings], str]] = {
+    "postgres": lambda s: f"{s.recsys_postgres_host}:{s.recsys_postgres_port}/{s.recsys_postgres_database}",
+    "s3": lambda s: s.s3_endpoint_url,
+    "mlflow": lambda s: s.tracking_uri,
+    "web": lambda s: s.web_url,
+    "airflow": lambda s: s.airflow_url,
+    "jupyter": lambda s: s.jupyter_url,
+}
+
+
+def status(settings: Settings, *, now: datetime) -> dict[str, Any]:
+    """The state of the platform as plain values, fit for JSON; it holds no secret.
+
+    Returns:
+        ``supervisor``: process id of the running `up`, or null. ``healthy``: every server answers.
+        ``servers``: by name ``{"healthy", "address", "problem"}``, problem null where there is none.
+        ``sites``: by name ``{"release_id", "activated_at", "age_seconds", "problem"}``, nulls where nothing is live.
+    """
+    known = servers(settings)
+    with ThreadPoolExecutor(len(known)) as pool:
+        problems = dict(zip(known, pool.map(_problem, known.values()), strict=True))
+    found = {
+        name: {"healthy": problem is None, "address": _address(settings, name), "problem": problem}
+        for name, problem in problems.items()
+    }
+    return {
+        "supervisor": lock.holder(settings.recsys_home),
+        "healthy": not any(problems.values()),
+        "servers": found,
+        "sites": {site: _site(settings, site, now) for site in site_ids(settings.sites_dir)},
+    }
+
+
+def render(found: dict[str, Any]) -> Table:
+    """The same for a person."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("what", "state", "where"):
+        table.add_column(heading, overflow="fold")
+    for name, server in found["servers"].items():
+        table.add_row(name, "healthy" if server["healthy"] else f"down: {server['problem']}", server["address"])
+    for name, site in found["sites"].items():
+        if site["release_id"] is None:
+            table.add_row(name, site["problem"] or "no live release", "")
+        else:
+            age = timedelta(seconds=round(site["age_seconds"]))
+            table.add_row(name, f"live for {age}", site["release_id"])
+    return table
+
+
+def _problem(server: Server) -> str | None:
+    try:
+        server.probe()
+    except Exception as error:  # whatever the server's own client raises is what there is to tell
+        return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return None
+
+
+def _address(settings: Settings, server: str) -> str:
+    return ADDRESSES[server.partition("-")[0]](settings)
+
+
+def _site(settings: Settings, site: str, now: datetime) -> dict[str, Any]:
+    nothing = {"release_id": None, "activated_at": None, "age_seconds": None}
+    try:
+        live = live_release(settings.postgres_dsn(), site)
+    except RecsysError as error:
+        return nothing | {"problem": str(error)}
+    if live is None:
+        return nothing | {"problem": None}
+    return {
+        "release_id": live.release_id,
+        "activated_at": live.activated_at.isoformat(),
+        "age_seconds": (now - live.activated_at).total_seconds(),
+        "problem": None,
+    }

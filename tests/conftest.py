@@ -1,0 +1,90 @@
+"""Real servers for tests, each started at most once per session, on free ports, in a folder that is thrown away.
+
+They are started by the same code as `make up`, and every process is gone when the session ends, also after a failure.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from recsys.layout import Settings
+from recsys.local import secrets
+from recsys.local.platform import running
+from recsys.local.ports import free_block
+from recsys.local.servers.postgres import create_database
+from recsys.local.servers.s3 import INNER
+
+CreateDatabase = Callable[[], Settings]
+
+
+def settings_in(folder: Path) -> Settings:
+    """Settings of a platform of its own: folders, free ports and fresh secrets; no .env is read."""
+    first = free_block(6 + len(INNER))
+    names = ("postgres", "s3", "mlflow", "airflow", "web", "jupyter", "s3_inner")
+    chosen: dict[str, object] = {f"recsys_{name}_port": first + offset for offset, name in enumerate(names)}
+    chosen |= {name: make() for name, make in secrets.GENERATED.items()}
+    chosen |= {"recsys_home": folder / "home", "recsys_exchange_dir": folder / "exchange"}
+    chosen |= {"recsys_data_url": "", "recsys_sites_dir": None, "mlflow_tracking_uri": "", "recsys_s3_endpoint_url": ""}
+    return Settings(_env_file=None, **chosen)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Everything local, nothing running."""
+    return settings_in(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A running Postgres; use `createdb` for a database of your own."""
+    chosen = settings_in(tmp_path_factory.mktemp("postgres"))
+    with running(chosen, ["postgres"], say=print):
+        yield chosen
+
+
+@pytest.fixture
+def createdb(postgres: Settings) -> Iterator[CreateDatabase]:
+    """Makes an empty database at each call and returns settings that name it; dropped after the test."""
+    made: list[str] = []
+    numbers = itertools.count(1)
+
+    def create() -> Settings:
+        made.append(f"test_{next(numbers)}")
+        create_database(postgres, made[-1])
+        return postgres.model_copy(update={"recsys_postgres_database": made[-1]})
+
+    yield create
+    with closing(psycopg2.connect(postgres.postgres_dsn("postgres"))) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for name in made:
+                cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A running S3 server; its data URL lies in a bucket there."""
+    chosen = settings_in(tmp_path_factory.mktemp("s3")).model_copy(update={"recsys_data_url": "s3://recsys/data"})
+    with running(chosen, ["s3"], say=print):
+        yield chosen
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A running MLflow with the Postgres and the S3 that it needs."""
+    chosen = settings_in(tmp_path_factory.mktemp("mlflow"))
+    with running(chosen, ["mlflow"], say=print):
+        yield chosen
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Everything that `make up` starts, Airflow included, without the first load."""
+    chosen = settings_in(tmp_path_factory.mktemp("platform"))
+    with running(chosen, say=print):
+        yield chosen
