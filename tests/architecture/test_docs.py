@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from recsys.candidates.registry import KINDS
 from recsys.cli import app
+from recsys.events.sources.registry import SOURCES
 from recsys.sites import SiteConfig
 
 MACHINE_PATH = re.compile(r"(?<![\w.~/}$-])/(?:root|work|Users/\w+|home/(?!airflow)\w+)\b")
@@ -26,7 +27,7 @@ def docs(texts) -> dict[str, str]:
 
 def test_every_site_key_stands_in_the_docs_with_its_default(docs):
     rows = dict(re.findall(r"^\| `([^`]+)` \| `?([^|`]*?)`? \|", docs["docs/sites.md"], flags=re.MULTILINE))
-    parts = [(params, f"{kind}.") for kind, (params, _) in KINDS.items()]
+    parts = [(params, f"{kind}.") for kind, (params, _) in [*KINDS.items(), *SOURCES.items()]]
     keys = {key: default for model, prefix in [(SiteConfig, ""), *parts] for key, default in _keys(model, prefix)}
     assert set(rows) == set(keys)
     assert {key: rows[key] for key, default in keys.items() if default is not None and rows[key] != default} == {}
