@@ -1,0 +1,116 @@
+"""What the web service was told: events in, read back for the event log, and forgotten on request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+import asyncpg
+
+from recsys.events.model import Interaction
+from recsys.serving.postgres import Row, transaction
+from recsys.types import EventId, SiteId, UserId
+
+_COLUMNS: Final = 'event_id, user_id, item_id, event_type, "timestamp", value, session_id, request_id'
+
+_INSERT: Final = f"""
+INSERT INTO recsys.event (site, {_COLUMNS})
+SELECT $1, * FROM unnest(
+    $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::float8[], $8::text[], $9::text[]
+)
+ON CONFLICT (site, event_id) DO NOTHING
+"""
+
+_READ_DAYS: Final = f"""
+SELECT {_COLUMNS} FROM recsys.event
+WHERE site = %s AND "timestamp" >= %s AND "timestamp" < %s ORDER BY "timestamp", event_id
+"""
+
+_USER_EVENTS: Final = f"""
+SELECT {_COLUMNS} FROM recsys.event
+WHERE site = $1 AND user_id = $2 ORDER BY "timestamp" DESC, received_at DESC, event_id LIMIT $3
+"""
+
+_ERASE: Final = """
+WITH noted AS (
+    INSERT INTO recsys.erasure (site, user_id, erased_at) VALUES ($1, $2, $3)
+    ON CONFLICT (site, user_id) DO UPDATE SET erased_at = EXCLUDED.erased_at
+), events AS (
+    DELETE FROM recsys.event WHERE site = $1 AND user_id = $2 RETURNING 1
+), impressions AS (
+    DELETE FROM recsys.impression WHERE site = $1 AND user_id = $2 RETURNING 1
+), slates AS (
+    DELETE FROM recsys.slate WHERE user_id = $2
+        AND release_id IN (SELECT release_id FROM recsys.release WHERE site = $1 AND published) RETURNING 1
+)
+SELECT (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM impressions) AS impressions,
+       (SELECT count(*) FROM slates) AS slates
+"""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """How many events of one call are new, and how many were known already."""
+
+    accepted: int
+    duplicates: int
+
+
+async def record_events(pool: asyncpg.Pool, site: SiteId, events: Sequence[Interaction]) -> Recorded:
+    """The events are durable afterwards; an event_id that the site knows, or that comes twice here, counts once.
+
+    The first event of an id stays as it is.
+    """
+    first: dict[EventId, Interaction] = {}
+    for event in events:
+        first.setdefault(event.event_id, event)
+    ordered = [first[event_id] for event_id in sorted(first)]  # one order for all writers: no deadlocks
+    values: list[list[Any]] = [
+        [event.event_id for event in ordered],
+        [event.user_id for event in ordered],
+        [event.item_id for event in ordered],
+        [event.event_type for event in ordered],
+        [event.timestamp for event in ordered],
+        [event.value for event in ordered],
+        [event.session_id for event in ordered],
+        [event.request_id for event in ordered],
+    ]
+    status = await pool.execute(_INSERT, site, *values)
+    accepted = int(status.rpartition(" ")[2])
+    return Recorded(accepted=accepted, duplicates=len(events) - accepted)
+
+
+async def user_events(pool: asyncpg.Pool, site: SiteId, user_id: UserId, limit: int) -> list[Interaction]:
+    """The user's last events, newest first; an unknown user has none."""
+    rows = await pool.fetch(_USER_EVENTS, site, user_id, limit)
+    return [Interaction.model_construct(**dict(row)) for row in rows]
+
+
+async def erase_user(pool: asyncpg.Pool, site: SiteId, user_id: UserId, at: datetime) -> dict[str, int]:
+    """Nothing of the user is left in the serving database, but the note that the user asked.
+
+    The note keeps slates of releases computed before ``at`` from coming back, and tells the event log whom to drop.
+    Returns rows deleted: events, impressions, slates.
+    """
+    return dict(await pool.fetchrow(_ERASE, site, user_id, at))
+
+
+def read_days(dsn: str, site: SiteId, first: date, last: date) -> list[Row]:
+    """Events that happened on these UTC days, both included, in order of time; columns of INTERACTIONS, times in UTC.
+
+    Raises:
+        StoreError: no Postgres.
+    """
+    start, end = (datetime.combine(day, time(), tzinfo=UTC) for day in (first, last + timedelta(days=1)))
+    with transaction(dsn) as cursor:
+        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+        cursor.execute(_READ_DAYS, (site, start, end))
+        rows: list[Row] = cursor.fetchall()
+    return rows
+
+
+def erasures(dsn: str, site: SiteId) -> dict[UserId, datetime]:
+    """Who asked to be forgotten, and when: the event log drops their events before that time."""
+    with transaction(dsn) as cursor:
+        cursor.execute("SELECT user_id, erased_at FROM recsys.erasure WHERE site = %s", (site,))
+        return dict(cursor.fetchall())

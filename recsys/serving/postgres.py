@@ -1,0 +1,54 @@
+"""One way to open a transaction on the serving database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
+
+from recsys.errors import StoreError
+
+CONNECT_SECONDS = 10
+
+__all__ = ["Cursor", "Row", "server_time", "transaction"]
+
+Row = tuple[Any, ...]
+
+
+@contextmanager
+def transaction(dsn: str) -> Iterator[Cursor]:
+    """A cursor whose work is committed when the block ends, and undone when it raises or the process dies.
+
+    Raises:
+        StoreError: Postgres cannot be reached, or refuses a statement.
+    """
+    connection = None
+    try:
+        connection = psycopg2.connect(dsn, connect_timeout=CONNECT_SECONDS)
+        with connection, connection.cursor() as cursor:
+            yield cursor
+    except psycopg2.OperationalError as fault:
+        raise StoreError(
+            f"Postgres does not answer: {_first_line(fault)}; see that it runs and that the address "
+            "and password are right (RECSYS_POSTGRES_*)"
+        ) from fault
+    except psycopg2.Error as fault:
+        raise StoreError(f"Postgres refused a statement: {_first_line(fault)}") from fault
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def server_time(dsn: str) -> datetime:
+    """The moment by Postgres's clock: one clock for every host that releases, with a time zone."""
+    with transaction(dsn) as cursor:
+        cursor.execute("SELECT now()")
+        row: Row = cursor.fetchone()
+    moment: datetime = row[0]
+    return moment
+
+
+def _first_line(fault: psycopg2.Error) -> str:
+    return str(fault).strip().partition("\n")[0]

@@ -1,0 +1,93 @@
+"""The web service as one ASGI app; ``uvicorn web_service.app:create_app --factory`` starts it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import asyncpg
+from fastapi import FastAPI
+
+from recsys.layout import Settings
+from recsys.serving.migrate import migrations
+from recsys.serving.reading import PostgresReader
+from web_service import problems
+from web_service.auth import Keys
+from web_service.impressions import ImpressionLog
+from web_service.responses import PROBLEMS
+from web_service.routes import events, health, items, page, recommendations, releases, sites, users
+from web_service.services import Services
+from web_service.sites import SiteBook
+from web_service.surroundings import Surroundings
+from web_service.telemetry import Telemetry
+
+DESCRIPTION = """
+Recommendations that blend what was computed offline with what a user did a second ago.
+Ask for a slate, tell what the user did, ask again: the answer has changed, and says because of what.
+
+Errors are RFC 9457 problem documents that name the field and the reason.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The app on ``settings``, by default those of the environment. Nothing is connected before it starts.
+
+    Raises:
+        ConfigError: API keys are needed and not set.
+    """
+    settings = settings or Settings()
+    telemetry = Telemetry()
+    book = SiteBook(settings.sites_dir)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with await _open_pool(settings) as pool:
+            impressions = ImpressionLog(pool, telemetry)
+            app.state.services = Services(
+                settings=settings,
+                sites=book,
+                telemetry=telemetry,
+                pool=pool,
+                reader=PostgresReader(pool),
+                impressions=impressions,
+                migrations=migrations(),
+            )
+            writing = asyncio.create_task(impressions.run())
+            yield
+            writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
+
+    app = FastAPI(
+        title="Recommendations",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.keys = Keys(settings)
+    app.add_middleware(Surroundings, telemetry=telemetry)
+    problems.install(app)
+    for resource in (recommendations, items, events, users, releases, sites):
+        app.include_router(resource.router, responses=PROBLEMS)
+    for resource in (health, page):
+        app.include_router(resource.router)
+    page.mount(app)
+    return app
+
+
+async def _open_pool(settings: Settings) -> asyncpg.Pool:
+    """Connections are made when first needed, so the service starts, and says what is wrong, without a database."""
+    return await asyncpg.create_pool(
+        settings.postgres_dsn(),
+        min_size=0,
+        max_size=10,
+        timeout=5,
+        command_timeout=5,
+        reset=_nothing_to_reset,
+        server_settings={"application_name": "recsys-web", "jit": "off"},
+    )
+
+
+async def _nothing_to_reset(connection: asyncpg.Connection) -> None:
+    """No request changes a connection's session, so giving it back costs no round trip."""

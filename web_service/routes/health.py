@@ -1,0 +1,43 @@
+"""Is it alive, is it ready, what does it measure."""
+
+import asyncpg
+from fastapi import APIRouter, Response
+
+from recsys.serving.contracts import Readiness
+from recsys.serving.readiness import live_releases, missing_migrations
+from web_service.responses import as_json
+from web_service.services import InService, Services
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health/live")
+async def alive() -> dict[str, str]:
+    """The process answers; nothing else was looked at."""
+    return {"status": "alive"}
+
+
+@router.get("/health/ready", response_model=Readiness, responses={503: {"model": Readiness}})
+async def ready(service: InService) -> Response:
+    """The database answers and has its tables (else 503); and which release is live for each site."""
+    found = await _readiness(service)
+    return as_json(found, 200 if found.ready else 503)
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(service: InService) -> Response:
+    """Everything measured, in Prometheus' text form."""
+    return Response(service.telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _readiness(service: Services) -> Readiness:
+    try:
+        missing = await missing_migrations(service.pool, service.migrations)
+        if missing:
+            detail = f"the database lacks {', '.join(missing)}; run: python -m recsys.serving.migrate"
+            return Readiness(ready=False, postgres=True, migrated=False, detail=detail)
+        live = await live_releases(service.pool)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+        return Readiness(ready=False, detail=f"the database does not answer: {type(fault).__name__}")
+    sites = {site: live[site][0] if site in live else None for site in service.sites.ids()}
+    return Readiness(ready=True, postgres=True, migrated=True, live_releases=sites)

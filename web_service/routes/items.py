@@ -1,0 +1,70 @@
+"""Items: what is known of them, what is similar, what is popular."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from recsys.events.model import Id
+from recsys.serving.contracts import ItemFacts, ItemList
+from recsys.serving.reading import ScoredItems
+from recsys.sites import SiteConfig
+from recsys.types import ReleaseId
+from web_service.answering import Wish, answer, require_live, shown
+from web_service.auth import needs
+from web_service.blending import Candidate
+from web_service.parameters import ItemsQuery, PopularQuery, SimilarQuery
+from web_service.problems import Problem
+from web_service.responses import as_json
+from web_service.services import InService, OfSite, Services
+
+router = APIRouter(prefix="/v1/{site}", tags=["items"], dependencies=[Depends(needs("read"))])
+
+
+@router.get("/items")
+async def describe(site: OfSite, query: Annotated[ItemsQuery, Query()], service: InService) -> list[ItemFacts]:
+    """Title, category and price of items, in the order asked; unknown ones are left out."""
+    release_id = await _live(service, site)
+    known = await service.reader.items(release_id, query.ids)
+    return [
+        ItemFacts(item_id=item.item_id, title=item.title, category=item.category, price=item.price)
+        for item in (known[item_id] for item_id in dict.fromkeys(query.ids) if item_id in known)
+    ]
+
+
+@router.get("/items/{item_id:path}/similar", response_model=ItemList)
+async def similar(
+    site: OfSite,
+    item_id: Annotated[Id, Path(examples=["i0007"])],
+    query: Annotated[SimilarQuery, Query()],
+    service: InService,
+) -> Response:
+    """Neighbours of one item, best first; fewer than ``k`` where it has fewer."""
+    release_id = await _live(service, site)
+    shelf = await service.reader.shelf(release_id, similar_to=[item_id], category=None, named=[])
+    neighbours = shelf.similar.get(item_id)
+    if neighbours is None:
+        if not await service.reader.items(release_id, [item_id]):
+            raise Problem(404, "unknown-item", f"found {item_id!a}, expected an item of the catalogue of {site.site}")
+        neighbours = ScoredItems()
+    candidates = [
+        Candidate(neighbour, score, "similar", (item_id,))
+        for neighbour, score in zip(neighbours.item_ids, neighbours.scores, strict=True)
+        if neighbour in shelf.items
+    ]
+    return as_json(ItemList(site=site.site, release_id=release_id, items=shown(candidates[: query.k], shelf.items)))
+
+
+@router.get("/popular", response_model=ItemList)
+async def popular(
+    site: OfSite, query: Annotated[PopularQuery, Query()], service: InService, request: Request
+) -> Response:
+    """What is popular now, in the whole catalogue or in one category."""
+    wish = Wish(user_id=None, k=query.k, mode="offline", category=query.category)
+    found = await answer(service.reader, site, wish, request_id=request.state.request_id, now=datetime.now(UTC))
+    return as_json(ItemList(site=site.site, release_id=found.release_id, items=found.items))
+
+
+async def _live(service: Services, site: SiteConfig) -> ReleaseId:
+    state = await service.reader.user_state(site.site, None, events=0, bought_by=None)
+    return require_live(site, state.release_id)

@@ -1,0 +1,30 @@
+"""The page, and the documentation of the API; everything they need comes from here."""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+STATIC: Final = Path(__file__).parents[1] / "static"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def page() -> FileResponse:
+    """The page on which a person tries the recommendations out."""
+    return FileResponse(STATIC / "index.html")
+
+
+@router.get("/docs")
+async def docs() -> FileResponse:
+    """The API, described and ready to be tried."""
+    return FileResponse(STATIC / "docs.html")
+
+
+def mount(app: FastAPI) -> None:
+    """The page's files under /static, Swagger UI's under /static/swagger."""
+    app.mount("/static/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]))
+    app.mount("/static", StaticFiles(directory=STATIC))

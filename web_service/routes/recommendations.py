@@ -1,0 +1,61 @@
+"""Recommendations for a user, or for an anonymous session."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
+
+from recsys.serving.contracts import Answer
+from recsys.sites import SiteConfig
+from web_service.answering import Wish, answer
+from web_service.auth import needs
+from web_service.parameters import RecommendationBody, RecommendationQuery, SessionQuery
+from web_service.responses import as_json
+from web_service.services import InService, OfSite, Services
+
+router = APIRouter(prefix="/v1/{site}", tags=["recommendations"], dependencies=[Depends(needs("read"))])
+
+EXAMPLES = {
+    "known user": {"value": {"user_id": "u00042", "k": 5}},
+    "just looked at two items": {"value": {"user_id": "u00042", "recent": ["i0007", "i0012"], "k": 5}},
+    "one category, without an item": {"value": {"k": 5, "category": "Books", "exclude": ["i0007"]}},
+}
+
+
+@router.get("/recommendations", response_model=Answer)
+async def recommend(
+    site: OfSite, query: Annotated[RecommendationQuery, Query()], service: InService, request: Request
+) -> Response:
+    """Items for a user: the offline slate blended with what the user did a moment ago.
+
+    Always ``k`` items while the catalogue has enough that may be shown. Each says its source and because of what.
+    """
+    return await _answer(service, site, Wish(**dict(query)), request)
+
+
+@router.post("/recommendations", response_model=Answer)
+async def recommend_for_body(
+    site: OfSite,
+    body: Annotated[RecommendationBody, Body(openapi_examples=EXAMPLES)],
+    service: InService,
+    request: Request,
+) -> Response:
+    """The same with a JSON body, for long lists and ids that hold commas."""
+    return await _answer(service, site, Wish(**dict(body)), request)
+
+
+@router.get("/session", response_model=Answer)
+async def continue_session(
+    site: OfSite, query: Annotated[SessionQuery, Query()], service: InService, request: Request
+) -> Response:
+    """Next items for an anonymous visitor who looked at ``items``, none of which is repeated."""
+    wish = Wish(user_id=None, k=query.k, mode="online", recent=query.items, exclude=query.items)
+    return await _answer(service, site, wish, request)
+
+
+async def _answer(service: Services, site: SiteConfig, wish: Wish, request: Request) -> Response:
+    now = datetime.now(UTC)
+    found = await answer(service.reader, site, wish, request_id=request.state.request_id, now=now)
+    service.telemetry.count_answer(found, wish.mode, wish.k)
+    service.impressions.note(found, now)
+    return as_json(found)
