@@ -12,8 +12,9 @@ from recsys.layout import Settings
 from recsys.local.airflow_api import PAUSE, AirflowApi, Run
 from recsys.local.platform import Say
 from recsys.serving.lifecycle import live_release
+from recsys.serving.postgres import transaction
 from recsys.sites import add_site, site_ids
-from recsys.types import SiteId
+from recsys.types import SiteId, UserId
 
 SITE = "demo_shop"
 DAYS = 60
@@ -49,13 +50,22 @@ def first_answer(settings: Settings, site: SiteId) -> dict[str, Any]:
     key = settings.recsys_read_key.get_secret_value()
     answer = httpx.get(
         f"{settings.web_url}/v1/{site}/recommendations",
-        params={"user_id": "u1", "k": 5},
+        params={"user_id": _someone(settings, site), "k": 5},
         headers={"Authorization": f"Bearer {key}"} if key else {},
         timeout=30,
     )
     if answer.is_error:
         raise PlatformError(f"The web service answered {answer.status_code} for {site}: {answer.text[:500]}")
     return dict(answer.json())
+
+
+def _someone(settings: Settings, site: SiteId) -> UserId:
+    with transaction(settings.postgres_dsn()) as cursor:
+        cursor.execute(
+            "SELECT min(user_id) FROM recsys.slate JOIN recsys.live_release USING (release_id) WHERE site = %s", (site,)
+        )
+        found = cursor.fetchone()
+    return found[0] if found and found[0] else "somebody"
 
 
 def in_short(answer: dict[str, Any]) -> str:
