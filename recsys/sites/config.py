@@ -4,13 +4,33 @@ Every field has its unit under it. A component (source, generator, ranker) is na
 folder that owns the component checks the params, so this module stays light enough for the web process.
 """
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
 
 from recsys.types import Frozen
 
+
+def _as_iso_day(day: object) -> str:
+    """YAML reads an unquoted day as a date, a quoted one as text; both are meant."""
+    try:
+        return date.fromisoformat(str(day)).isoformat()
+    except ValueError:
+        raise ValueError(f"found {day!r}, expected a day such as 2026-01-31") from None
+
+
 SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+IsoDay = Annotated[str, BeforeValidator(_as_iso_day)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -49,8 +69,10 @@ class QualityPolicy(Frozen):
     "Largest share of rows in quarantine, per partition."
     allow_empty_days: bool = True
     "False: a day without any row is refused."
-    earliest: str = "1995-01-01"
+    earliest: IsoDay = "1995-01-01"
     "Events before this UTC day are absurd and set aside."
+    latest: IsoDay = "2101-01-01"
+    "Events on or after this UTC day are absurd and set aside."
 
 
 class WindowPolicy(Frozen):
@@ -60,6 +82,8 @@ class WindowPolicy(Frozen):
     "Generators are fitted on at most this many days."
     label_days: PositiveInt = 7
     "The ranker's labels come from this many days, before the evaluation window."
+    label_windows: PositiveInt = 1
+    "How many label windows the ranker learns from, one before the other."
     evaluation_days: PositiveInt = 7
     "The last days before as_of; never seen in training."
 
@@ -107,6 +131,13 @@ class ServingPolicy(Frozen):
     "Similar items kept per item."
 
 
+class RetentionPolicy(Frozen):
+    """What maintain_storage keeps; the live release and the one before it are always kept."""
+
+    keep_releases: Annotated[int, Field(ge=2)] = 5
+    "Newest releases kept, in Postgres and on the object store."
+
+
 class SiteConfig(Frozen):
     """One site (tenant): where its events come from, what they mean, how it is trained, judged and served."""
 
@@ -127,6 +158,7 @@ class SiteConfig(Frozen):
     ranker: RankerPolicy = RankerPolicy()
     gate: GatePolicy = GatePolicy()
     serving: ServingPolicy = ServingPolicy()
+    retention: RetentionPolicy = RetentionPolicy()
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> "SiteConfig":
@@ -143,3 +175,7 @@ class SiteConfig(Frozen):
     @property
     def event_types(self) -> tuple[str, ...]:
         return tuple(interaction.name for interaction in self.interactions)
+
+    def proposes(self, kind: str) -> bool:
+        """Whether a generator of this kind is among the site's candidates."""
+        return any(spec.kind == kind for spec in self.candidates)

@@ -1,0 +1,158 @@
+"""The event log: partitions of one site and one UTC day, each whole or absent.
+
+Layout under the store: ``events/<site>/manifests/<day>.json`` names the data objects of that day, which lie in
+``events/<site>/data/<table>/<day>/<sha256>.parquet``. Data objects are written first, under names made of their
+content; then the manifest is replaced in one step. A writer that dies before that leaves the old partition as it was,
+and at most some objects that no manifest names; ``remove_unnamed`` takes them away. A reader that holds an older
+manifest can go on reading until then.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from io import BytesIO
+from typing import Final
+
+import polars as pl
+
+from recsys.datasets.blobs import Blobs
+from recsys.datasets.manifest import DataObject, Manifest, Partition, UndatedManifest, data_hash
+from recsys.datasets.tables import QUARANTINED, TABLES, Table
+from recsys.events.counts import RowCounts
+from recsys.events.raw import SourceFile
+from recsys.events.schema import require
+from recsys.types import SiteId
+
+__all__ = ["DatasetStore", "data_hash"]
+
+UNDATED: Final = "undated"
+READERS: Final = 16
+"Manifests fetched at once."
+
+
+class DatasetStore:
+    """Partitions on any ``Blobs``. Several may commit at once; of two commits of one partition the later one stays."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
+
+    def commit(
+        self,
+        partition: Partition,
+        frames: Mapping[str, pl.DataFrame],
+        *,
+        counts: RowCounts,
+        source_files: Sequence[SourceFile] = (),
+    ) -> Manifest:
+        """Replaces the partition in one step; the same rows, in any order, give the same bytes and hashes.
+
+        Args:
+            partition: which site and day.
+            frames: by table name, each in its table's schema; tables left out are empty.
+            counts: where every raw row of the day went.
+            source_files: what was read.
+
+        Raises:
+            SchemaError: a frame is not in its table's schema; nothing was written.
+            StoreError: the store did not take it; the old partition, if any, is untouched.
+        """
+        whole = {name: frames.get(name, pl.DataFrame(schema=table.schema)) for name, table in TABLES.items()}
+        manifest = Manifest(
+            site=partition.site,
+            day=partition.day,
+            tables=self._write(partition.site, partition.day.isoformat(), whole),
+            counts=counts,
+            source_files=tuple(source_files),
+        )
+        self._switch(manifest, partition.day.isoformat())
+        return manifest
+
+    def commit_undated(
+        self, site: SiteId, quarantine: pl.DataFrame, *, counts: RowCounts, source_files: Sequence[SourceFile] = ()
+    ) -> UndatedManifest:
+        """Replaces the rows of ``site`` whose day cannot be told (schema QUARANTINE); else as ``commit``."""
+        tables = self._write(site, UNDATED, {QUARANTINED: quarantine})
+        manifest = UndatedManifest(site=site, tables=tables, counts=counts, source_files=tuple(source_files))
+        self._switch(manifest, UNDATED)
+        return manifest
+
+    def manifests(self, site: SiteId, first: date | None = None, before: date | None = None) -> list[Manifest]:
+        """The committed days from ``first`` (inclusive) until ``before`` (exclusive), in order; None is no bound."""
+        names = {key: key.rsplit("/", 1)[1].removesuffix(".json") for key in self.blobs.list(_manifest_key(site, ""))}
+        wanted = [
+            key
+            for key, name in names.items()
+            if name != UNDATED
+            and (first is None or date.fromisoformat(name) >= first)
+            and (before is None or date.fromisoformat(name) < before)
+        ]
+        with ThreadPoolExecutor(READERS) as readers:
+            return [Manifest.model_validate_json(content) for content in readers.map(self.blobs.get, wanted)]
+
+    def undated(self, site: SiteId) -> UndatedManifest | None:
+        """The rows whose day cannot be told; None where there never were any."""
+        key = _manifest_key(site, UNDATED)
+        return UndatedManifest.model_validate_json(self.blobs.get(key)) if self.blobs.exists(key) else None
+
+    def scan(self, table: str, site: SiteId, first: date | None = None, before: date | None = None) -> pl.LazyFrame:
+        """The rows of one table from ``first`` (inclusive) until ``before`` (exclusive), days in order.
+
+        Within a day rows are in the order of ``TABLES[table]``. No partition is an empty frame of the same schema. Rows
+        without a day are not part of it; see ``undated``.
+        """
+        return self.read(table, self.manifests(site, first, before))
+
+    def read(self, table: str, manifests: Sequence[UndatedManifest]) -> pl.LazyFrame:
+        """The rows of one table of exactly these partitions, in this order; lazily."""
+        objects = [manifest.tables[table] for manifest in manifests]
+        locations = [self.blobs.location(data.key) for data in objects if data.rows]
+        if not locations:
+            return pl.LazyFrame(schema=TABLES[table].schema)
+        return pl.scan_parquet(
+            locations, storage_options=self.blobs.storage_options, hive_partitioning=False, glob=False
+        )
+
+    def remove_unnamed(self, site: SiteId, *, older_than: datetime) -> int:
+        """Removes the data objects that no manifest names and that were last written before ``older_than`` (UTC).
+
+        Keep ``older_than`` further back than the longest run, for readers that hold an older manifest and writers that
+        have not switched yet. Returns how many objects were removed.
+        """
+        old = {key for key, when in self.blobs.modified(f"events/{site}/data/").items() if when < older_than}
+        undated = self.undated(site)
+        named = [*self.manifests(site), *([undated] if undated else [])]
+        unnamed = sorted(old - {data.key for manifest in named for data in manifest.tables.values()})
+        for key in unnamed:
+            self.blobs.delete(key)
+        return len(unnamed)
+
+    def _write(self, site: SiteId, day: str, frames: Mapping[str, pl.DataFrame]) -> dict[str, DataObject]:
+        contents = {
+            name: _in_order(frame, TABLES[name], name=f"{site}, {day}, {name}") for name, frame in frames.items()
+        }
+        return {name: self._put(f"events/{site}/data/{name}/{day}", *each) for name, each in contents.items()}
+
+    def _put(self, folder: str, frame: pl.DataFrame, table: Table) -> DataObject:
+        buffer = BytesIO()
+        frame.write_parquet(buffer, compression="zstd", compression_level=3, statistics=True)
+        content = buffer.getvalue()
+        digest = hashlib.sha256(content).hexdigest()
+        key = f"{folder}/{digest}.parquet"
+        self.blobs.put(key, content)
+        first, last = (frame[table.time].min(), frame[table.time].max()) if table.time else (None, None)
+        times = {"first_time": first, "last_time": last}
+        return DataObject.model_validate({"key": key, "rows": frame.height, "content_hash": digest, **times})
+
+    def _switch(self, manifest: UndatedManifest, day: str) -> None:
+        content = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False)
+        self.blobs.put(_manifest_key(manifest.site, day), content.encode())
+
+
+def _manifest_key(site: SiteId, day: str) -> str:
+    return f"events/{site}/manifests/{day}.json" if day else f"events/{site}/manifests/"
+
+
+def _in_order(frame: pl.DataFrame, table: Table, *, name: str) -> tuple[pl.DataFrame, Table]:
+    return require(frame, table.schema, name=name).sort(table.order, nulls_last=True).rechunk(), table

@@ -1,0 +1,45 @@
+"""From a site's ``source: {kind, params}`` to the source itself."""
+
+from collections.abc import Callable
+from typing import Final
+
+from pydantic import ValidationError
+
+from recsys.errors import ConfigError
+from recsys.events.simulator import ShopParams
+from recsys.events.sources.online_retail import OnlineRetail, OnlineRetailParams
+from recsys.events.sources.retailrocket import RetailRocket, RetailRocketParams
+from recsys.events.sources.simulator import SimulatedEvents
+from recsys.events.sources.source import Source
+from recsys.sites.config import ComponentSpec, QualityPolicy
+from recsys.types import Frozen
+
+SOURCES: Final[dict[str, tuple[type[Frozen], Callable[..., Source]]]] = {
+    "online_retail": (OnlineRetailParams, OnlineRetail),
+    "retailrocket": (RetailRocketParams, RetailRocket),
+    "simulator": (ShopParams, SimulatedEvents),
+}
+"""By kind: the params, and what is built from them and the site's quality policy."""
+
+
+def open_source(spec: ComponentSpec, quality: QualityPolicy | None = None) -> Source:
+    """The source that ``spec`` names; reads nothing yet.
+
+    Args:
+        spec: kind and params.
+        quality: which times are absurd; by default those outside 1995 to 2100.
+
+    Raises:
+        ConfigError: an unknown kind, or params that the kind does not take; names what it does take.
+    """
+    if spec.kind not in SOURCES:
+        raise ConfigError(f"source.kind: found {spec.kind!r}, expected one of: {', '.join(sorted(SOURCES))}")
+    model, build = SOURCES[spec.kind]
+    try:
+        params = model.model_validate(spec.params)
+    except ValidationError as invalid:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'params'}: {e['msg']}" for e in invalid.errors())
+        raise ConfigError(
+            f"source.params of {spec.kind}: {faults}; expected {', '.join(model.model_fields)}. Correct the site's YAML"
+        ) from None
+    return build(params, quality or QualityPolicy())

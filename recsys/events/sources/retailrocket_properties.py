@@ -1,0 +1,85 @@
+"""What RetailRocket publishes of its items: category and availability, and since when."""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from recsys import columns as c
+from recsys.errors import SourceError
+from recsys.events.raw import SourceFile
+from recsys.events.schema import ITEM_UPDATES, QUARANTINE, TIME
+
+ITEM: Final = "itemid"
+PROPERTY: Final = "property"
+CONTENT: Final = "value"
+PUBLISHED_TIME: Final = "timestamp"
+HEADER: Final = [PUBLISHED_TIME, ITEM, PROPERTY, CONTENT]
+
+BAD_PROPERTY: Final = "bad_item_property"
+
+
+def read_properties(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, tuple[SourceFile, ...]]:
+    """Item updates (schema ITEM_UPDATES), rows that make none (schema QUARANTINE), and the files read.
+
+    All three are empty where the folder has no ``item_properties_part*.csv``. Other properties are not looked at.
+
+    Raises:
+        SourceError: a file has another header.
+    """
+    updates = [pl.DataFrame(schema=ITEM_UPDATES)]
+    bad = [pl.DataFrame(schema=QUARANTINE)]
+    files = []
+    for file in sorted(folder.glob("item_properties_part*.csv")):
+        told = _read(file)
+        usable = (
+            pl.col(c.TIMESTAMP).is_not_null()
+            & pl.col(ITEM).is_not_null()
+            & (pl.col(c.AVAILABLE).is_not_null() | pl.col(c.CATEGORY).is_not_null())
+        )
+        updates.append(told.filter(usable).select(ITEM_UPDATES.names()))
+        bad.append(told.filter(~usable).select(QUARANTINE.names()))
+        files.append(SourceFile(name=file.name, rows=told.height, sha256=_sha256(file)))
+    return pl.concat(updates), pl.concat(bad), tuple(files)
+
+
+def _read(file: Path) -> pl.DataFrame:
+    """The rows about category and availability, each with what it tells and where it stands."""
+    with file.open("rb") as content:
+        header = content.readline().decode("utf-8", errors="replace").rstrip("\r\n")
+    if header != ",".join(HEADER):
+        raise SourceError(
+            f"{file}: found the header {header[:200]!r}, expected {','.join(HEADER)}; use the file as published"
+        )
+    name, value = pl.col(PROPERTY), pl.col(CONTENT)
+    lines = pl.scan_csv(
+        file,
+        infer_schema=False,
+        quote_char=None,
+        encoding="utf8-lossy",
+        truncate_ragged_lines=True,
+        row_index_name=c.SOURCE_LINE,
+    )
+    milliseconds = pl.col(PUBLISHED_TIME).cast(pl.Int64, strict=False)
+    bounded = pl.when(milliseconds.is_between(0, 10**14)).then(milliseconds)
+    told = lines.filter(name.is_in(["categoryid", "available"])).select(
+        pl.col(ITEM).alias(c.ITEM_ID),
+        bounded.cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME).alias(c.TIMESTAMP),
+        pl.lit(None, pl.String).alias(c.TITLE),
+        pl.when(name == "categoryid").then(value).alias(c.CATEGORY),
+        pl.lit(None, pl.Float64).alias(c.PRICE),
+        pl.when(name == "available")
+        .then(value.replace_strict({"1": True, "0": False}, default=None))
+        .alias(c.AVAILABLE),
+        pl.lit(file.name).alias(c.SOURCE_FILE),
+        (pl.col(c.SOURCE_LINE).cast(pl.Int64) + 2).alias(c.SOURCE_LINE),
+        pl.lit(BAD_PROPERTY).alias(c.REASON),
+        pl.struct(HEADER).struct.json_encode().alias(c.RAW),
+    )
+    return told.collect()
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
