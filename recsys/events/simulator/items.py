@@ -1,7 +1,7 @@
 """The items: what each is for ever, and what it costs and whether it is in stock on a day."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
@@ -50,9 +50,9 @@ class Items:
     @cached_property
     def vector(self) -> Floats:
         """Where the item lies in the space of tastes, (items, DIMS), length one. Its words say most of it."""
-        words = 0.6 * self._meaning("noun")[self.category, self._noun]
-        words += 0.7 * self._meaning("adjective")[0, self._adjective]
-        words += 0.4 * self._meaning("material")[self.category, self._material]
+        words = 0.6 * word_places(self.dice, "noun")[self.category, self._noun]
+        words += 0.7 * word_places(self.dice, "adjective")[0, self._adjective]
+        words += 0.4 * word_places(self.dice, "material")[self.category, self._material]
         return unit(words + 0.5 * self.dice.direction("item.own", self.number, dims=DIMS))
 
     @cached_property
@@ -63,8 +63,9 @@ class Items:
     @cached_property
     def price_level(self) -> Floats:
         """How dear the item is for its category, in standard deviations."""
-        by_noun = self.dice.normal("word.price", np.arange(self.categories)[:, None], np.arange(MOST_WORDS)[None, :])
-        return 0.5 * by_noun[self.category, self._noun] + 0.85 * self.dice.normal("item.price", self.number)
+        return 0.5 * word_prices(self.dice)[self.category, self._noun] + 0.85 * self.dice.normal(
+            "item.price", self.number
+        )
 
     @cached_property
     def durable(self) -> Bools:
@@ -114,11 +115,6 @@ class Items:
     def _adjective(self) -> Ints:
         return self._word("item.adjective", [len(ADJECTIVES)] * len(CATEGORIES))
 
-    def _meaning(self, kind: str) -> Floats:
-        """Where each word of a kind lies in the space of tastes, (categories, MOST_WORDS, DIMS)."""
-        shelf, word, dim = np.ogrid[: self.categories, :MOST_WORDS, :DIMS]
-        return unit(self.dice.normal(f"word.{kind}", shelf, word, dim))
-
     def _word(self, name: str, words: list[int]) -> Ints:
         drawn = self.dice.uniform(name, self.number) * np.array(words)[self.category]
         word: Ints = np.floor(drawn).astype(np.int64)
@@ -131,6 +127,21 @@ class Items:
         return cycle, age
 
 
+@lru_cache(maxsize=32)
+def word_places(dice: Keyed, kind: str) -> Floats:
+    """Where each word of a kind lies in the space of tastes, (categories, MOST_WORDS, DIMS)."""
+    shelf, word, dim = np.ogrid[: len(CATEGORIES), :MOST_WORDS, :DIMS]
+    return unit(dice.normal(f"word.{kind}", shelf, word, dim))
+
+
+@lru_cache(maxsize=8)
+def word_prices(dice: Keyed) -> Floats:
+    """How dear the things of a noun are for their category, in standard deviations, (categories, MOST_WORDS)."""
+    shelf, word = np.ogrid[: len(CATEGORIES), :MOST_WORDS]
+    return dice.normal("word.price", shelf, word)
+
+
+@lru_cache(maxsize=8)
 def item_tenancy(params: ShopParams, dice: Keyed) -> Tenancy:
     """Which items are in the catalogue when."""
     return Tenancy(dice, "item", params.items, SHORTEST_LIFE, LONGEST_LIFE)

@@ -5,6 +5,7 @@ item of the shop computable without the others.
 """
 
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +18,16 @@ Keys = Ints | int
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
+@dataclass(frozen=True)
 class Keyed:
     """The random numbers of one seed. Keys are integers or integer arrays; arrays broadcast."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-        self._root = _mixed(np.uint64(seed % 2**64) + np.zeros(1, dtype=np.uint64))
+    seed: int
 
     def uniform(self, name: str, *keys: Keys) -> Floats:
         """Uniform in the open interval (0, 1), in the broadcast shape of ``keys`` (at least one dimension)."""
-        state = _mixed(self._root ^ np.uint64(zlib.crc32(name.encode())))
+        state = _mixed(np.array([self.seed % 2**64], dtype=np.uint64))
+        state = _mixed(state ^ np.uint64(zlib.crc32(name.encode())))
         for key in keys:
             state = _mixed(state * _GOLDEN + np.asarray(key, dtype=np.int64).astype(np.uint64))
         return ((state >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53

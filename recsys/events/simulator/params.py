@@ -28,7 +28,7 @@ class ShopParams(Frozen):
     cart_share: Share = 0.08
     "Carts per view."
     purchase_share: Share = 0.03
-    "Purchases per view; each has its cart."
+    "Purchases per view, those of durable things that the customer has already not counted; each has its cart."
     taste: NonNegativeFloat = 4.0
     "How far taste outweighs popularity, in logits per unit of similarity; 0: everyone wants the same."
     popularity_exponent: NonNegativeFloat = 1.1

@@ -1,6 +1,7 @@
 """Who is there on which day: a fixed number of places, each taken by one tenant after the other."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,23 +25,26 @@ class Tenancy:
 
     def present(self, day: int) -> Ints:
         """The tenants of ``day``, one per place, as numbers that no other tenant ever had."""
-        place = np.arange(self.places)
-        stay, phase = self._rhythm(place)
-        return (day + phase) // stay * self.places + place
+        stay, phase = self._rhythm
+        return (day + phase) // stay * self.places + np.arange(self.places)
 
     def since(self, tenant: Ints) -> Ints:
         """The day on which each tenant came; below 0 for the first ones."""
         generation, place = np.divmod(tenant, self.places)
-        stay, phase = self._rhythm(place)
-        return generation * stay - phase
+        stay, phase = self._rhythm
+        return generation * stay[place] - phase[place]
 
     def is_present(self, tenant: Ints, day: int) -> Bools:
         """Whether each tenant is there on ``day``."""
-        stay, phase = self._rhythm(tenant % self.places)
-        present: Bools = (day + phase) // stay == tenant // self.places
+        generation, place = np.divmod(tenant, self.places)
+        stay, phase = self._rhythm
+        present: Bools = (day + phase[place]) // stay[place] == generation
         return present
 
-    def _rhythm(self, place: Ints) -> tuple[Ints, Ints]:
+    @cached_property
+    def _rhythm(self) -> tuple[Ints, Ints]:
+        """Length of stay in each place, and by how many days its changes are shifted."""
+        place = np.arange(self.places)
         share = self.dice.uniform(f"{self.name}.stay", place)
         stay = (self.shortest * (self.longest / self.shortest) ** share).astype(np.int64)
         phase = 1 + (stay * self.dice.uniform(f"{self.name}.phase", place)).astype(np.int64)

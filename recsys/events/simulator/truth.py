@@ -69,7 +69,7 @@ def expected_gain(market: Market, slates: pl.DataFrame) -> pl.DataFrame:
 
     ``slates`` has one row per (user_id, item_id); other columns are ignored, and a repeated row counts once.
     """
-    pairs = slates.select(c.USER_ID, c.ITEM_ID).unique()
+    pairs = slates.select(c.USER_ID, c.ITEM_ID).unique().sort(c.USER_ID, c.ITEM_ID)
     require(pairs, pl.Schema({c.USER_ID: pl.String(), c.ITEM_ID: pl.String()}), name="slates")
     users = pairs[c.USER_ID].unique().sort()
     place = _positions(market, pairs[c.ITEM_ID].to_list())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
@@ -81,6 +81,7 @@ class Users:
         return user_ids(self.number)
 
 
+@lru_cache(maxsize=8)
 def user_tenancy(params: ShopParams, dice: Keyed) -> Tenancy:
     """Who is a customer when."""
     return Tenancy(dice, "user", params.users, SHORTEST_STAY, LONGEST_STAY)
