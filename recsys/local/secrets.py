@@ -50,3 +50,7 @@ def complete(env_file: Path) -> Settings:
             file.write("# Made on the first start. Keep them: what is stored was made with them.\n")
             file.writelines(f"{name.upper()}={value}\n" for name, value in fresh.items())
     return Settings(_env_file=env_file)
+
+
+if __name__ == "__main__":
+    complete(Path(".env"))

@@ -5,8 +5,8 @@ import time
 from recsys.errors import ConfigError, PlatformError
 from recsys.local.servers import Server
 
-PATIENCE = 180.0
-"""Seconds in which a server must answer; on two cores the slowest needs about forty the first time."""
+PATIENCE = 300.0
+"""Seconds in which a server must answer; on two idle cores the slowest needs about forty the first time."""
 PAUSE = 0.3
 """Seconds between two tries."""
 

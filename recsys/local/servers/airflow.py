@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import httpx
+from dotenv import dotenv_values
 
 from recsys.layout import Settings
 from recsys.local.servers import marks
@@ -18,6 +19,8 @@ from recsys.local.servers.postgres import create_database
 from recsys.local.servers.server import PROJECT, Server
 
 DATABASE = "airflow"
+COMMON = PROJECT / "airflow_service" / "airflow.env"
+"""What the containers read too."""
 HEARTBEAT_AGE = timedelta(seconds=30)
 """A component that has not written its heartbeat for longer than this is not healthy."""
 
@@ -60,54 +63,32 @@ def airflow(settings: Settings) -> tuple[Server, ...]:
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
-    """Airflow's configuration, whole: there is no airflow.cfg to edit."""
+    """Airflow's configuration, whole: what is the same everywhere from COMMON, the rest from the settings."""
     home = settings.recsys_home.resolve()
     logs = home / "logs" / "airflow"
-    sections: dict[str, dict[str, object]] = {
-        "core": {
-            "executor": "LocalExecutor",
-            "parallelism": max(4, os.cpu_count() or 1),
-            "dags_folder": PROJECT / "dags",
-            "plugins_folder": PROJECT / "plugins",
-            "load_examples": False,
-            "dags_are_paused_at_creation": False,
-            "fernet_key": settings.recsys_airflow_fernet_key.get_secret_value(),
-            "execution_api_server_url": f"{settings.airflow_url}/execution/",
-            "simple_auth_manager_users": f"{settings.recsys_airflow_user}:admin",
-            "simple_auth_manager_passwords_file": _passwords_file(settings),
-        },
-        "database": {"sql_alchemy_conn": settings.postgres_dsn(DATABASE)},
-        "api": {
-            "host": settings.recsys_bind_host,
-            "port": settings.recsys_airflow_port,
-            "base_url": settings.airflow_url,
-            "workers": 1,
-            "secret_key": settings.recsys_airflow_secret_key.get_secret_value(),
-        },
-        "api_auth": {"jwt_secret": settings.recsys_airflow_jwt_secret.get_secret_value()},
-        # A new site's DAGs show up within the sum of these two intervals.
-        "dag_processor": {"refresh_interval": 5, "min_file_process_interval": 8, "parsing_processes": 1},
-        # Tasks of a process that was killed are started again within a minute, not within ten.
-        "scheduler": {
-            "orphaned_tasks_check_interval": 15,
-            "scheduler_health_check_threshold": int(HEARTBEAT_AGE.total_seconds()),
-            "task_instance_heartbeat_timeout": 60,
-        },
-        "logging": {
-            "base_log_folder": logs,
-            "dag_processor_child_process_log_directory": logs / "dag_processor",
-        },
-        "usage_data_collection": {"enabled": False},
-    }
-    return {
-        "AIRFLOW_HOME": str(home / "airflow"),
+    own = {
+        "AIRFLOW_HOME": home / "airflow",
         # Without this, a process title that Airflow sets is written over the variables that mark the process as ours.
-        "SPT_NOENV": "1",
-    } | {
-        f"AIRFLOW__{section.upper()}__{option.upper()}": str(value)
-        for section, options in sections.items()
-        for option, value in options.items()
+        "SPT_NOENV": 1,
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": max(4, os.cpu_count() or 1),
+        "AIRFLOW__CORE__DAGS_FOLDER": PROJECT / "dags",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": PROJECT / "plugins",
+        "AIRFLOW__CORE__FERNET_KEY": settings.recsys_airflow_fernet_key.get_secret_value(),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{settings.recsys_airflow_user}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": _passwords_file(settings),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": settings.postgres_dsn(DATABASE),
+        "AIRFLOW__API__HOST": settings.recsys_bind_host,
+        "AIRFLOW__API__PORT": settings.recsys_airflow_port,
+        "AIRFLOW__API__BASE_URL": settings.airflow_url,
+        "AIRFLOW__API__SECRET_KEY": settings.recsys_airflow_secret_key.get_secret_value(),
+        "AIRFLOW__API_AUTH__JWT_SECRET": settings.recsys_airflow_jwt_secret.get_secret_value(),
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": logs,
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": logs / "dag_processor",
     }
+    common = {name: value or "" for name, value in dotenv_values(COMMON).items()}
+    return common | {name: str(value) for name, value in own.items()}
 
 
 def component_health(settings: Settings) -> dict[str, dict[str, str | None]]:

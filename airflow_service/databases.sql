@@ -1,0 +1,3 @@
+-- Beside the serving database, which the image makes itself.
+CREATE DATABASE mlflow;
+CREATE DATABASE airflow;
