@@ -20,7 +20,7 @@ SITE = "demo_shop"
 DAYS = 60
 """Days of simulated events, up to yesterday: enough history before the label and the evaluation window."""
 CHAIN = ("ingest_events", "build_candidates", "train_ranker", "release_recommendations")
-"""The DAGs in the order in which they follow each other; the first two are started here, the rest by assets."""
+"""The DAGs in the order in which they follow each other by assets; the first is started here."""
 PARSE_PATIENCE = 90.0
 RUN_PATIENCE = 900.0
 """Seconds for one DAG run, queueing included."""
