@@ -13,10 +13,11 @@ from typer.main import get_command
 
 from recsys.candidates.registry import KINDS
 from recsys.cli import app
+from recsys.evaluation.metrics import PER_USER
 from recsys.events.sources.registry import SOURCES
 from recsys.sites import SiteConfig
 
-MACHINE_PATH = re.compile(r"(?<![\w.~/}$-])/(?:root|work|Users/\w+|home/(?!airflow)\w+)\b")
+MACHINE_PATH = re.compile(r"(?<![\w.~/}$-])/(?:root|work|Users|home(?!/airflow))/\w")
 REGISTRY = re.compile(r"https?://[^\s)\"']*(?:pypi|artifactory|nexus|registry|simple/)|--(?:extra-)?index-url")
 
 
@@ -61,6 +62,12 @@ def test_every_stage_stands_in_the_architecture(docs, library):
     stages = [s.path.stem for s in library if s.name.startswith("recsys/stages/") and "\ndef run(" in s.text]
     assert stages
     assert [stage for stage in stages if f"`{stage}`" not in docs["docs/architecture.md"]] == []
+
+
+def test_every_metric_has_its_heading(docs):
+    headings = re.findall(r"^#+ .*$", docs["docs/metrics.md"], re.MULTILINE)
+    names = {*PER_USER, "coverage"}
+    assert {name for name in names if not any(f"`{name}@k`" in heading for heading in headings)} == set()
 
 
 def test_decisions_are_numbered_once_and_say_why(docs):
