@@ -2,6 +2,7 @@
 
 import os
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import yaml
@@ -31,8 +32,10 @@ def add_site(sites_dir: Path, site: SiteId, *, from_dir: Path | None = None) -> 
         ConfigError: no such template, the site is there already, or the folder is missing.
     """
     if site not in template_names():
-        raise ConfigError(f"found no template {site!r}; expected one of: {', '.join(template_names())}. "
-                          f"For a site of your own, write {sites_dir / (site + '.yaml')}; docs/sites.md shows how")
+        raise ConfigError(
+            f"found no template {site!r}; expected one of: {', '.join(template_names())}. "
+            f"For a site of your own, write {sites_dir / (site + '.yaml')}; docs/sites.md shows how"
+        )
     target = sites_dir / f"{site}.yaml"
     if target.exists():
         raise ConfigError(f"site {site!r} is there already: {target}; edit that file, or delete it first")
@@ -62,5 +65,5 @@ def _quoted(path: Path) -> str:
     return yaml.safe_dump(str(path), default_style='"', width=10_000).strip()
 
 
-def _templates():  # type: ignore[no-untyped-def]
+def _templates() -> Traversable:
     return files("recsys.sites").joinpath("templates")

@@ -172,6 +172,15 @@ class SiteConfig(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _strangers_have_an_answer(self) -> "SiteConfig":
+        if not self.proposes("popularity"):
+            raise ValueError(
+                f"candidates: found {[spec.kind for spec in self.candidates]}, expected popularity among them; "
+                "it is what strangers get and what the gate compares with"
+            )
+        return self
+
     @property
     def event_types(self) -> tuple[str, ...]:
         return tuple(interaction.name for interaction in self.interactions)

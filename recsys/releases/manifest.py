@@ -1,0 +1,45 @@
+"""Where a release came from: everything needed to explain or repeat it."""
+
+from importlib.metadata import version
+from typing import Final
+
+from pydantic import AwareDatetime, Field
+
+from recsys.types import Frozen, ReleaseId, SiteId
+
+LIBRARIES: Final = ("polars", "numpy", "implicit", "catboost", "mlflow")
+
+
+class FileEntry(Frozen):
+    """One file of a release."""
+
+    sha256: str
+    bytes: int
+    rows: int | None = None
+    "None for files that are not tables."
+
+
+class ReleaseManifest(Frozen):
+    """The lineage of one release, by content hash. Grows with each stage; nothing written is changed later."""
+
+    release_id: ReleaseId
+    site: SiteId
+    as_of: AwareDatetime
+    "Exclusive: nothing at or after this time was known."
+    data_hash: str
+    "Of the event-log partitions that were read."
+    partitions: int
+    config_hash: str
+    code_version: str
+    feature_hash: str
+    seed: int
+    libraries: dict[str, str] = Field(default_factory=lambda: {name: version(name) for name in LIBRARIES})
+    files: dict[str, FileEntry] = Field(default_factory=dict)
+    mlflow_run_id: str | None = None
+    model_version: str | None = None
+    "Version of the site's ranker in the MLflow registry."
+
+    def with_files(self, files: dict[str, dict[str, object]]) -> "ReleaseManifest":
+        """The same manifest with these files added."""
+        added = {name: FileEntry.model_validate(entry) for name, entry in files.items()}
+        return self.model_copy(update={"files": {**self.files, **added}})

@@ -1,0 +1,100 @@
+"""The log as it was at one moment: what training, judging and serving each see, and nothing later."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+import numpy as np
+import polars as pl
+
+from recsys import columns as c
+from recsys.candidates.item_item import ItemItem
+from recsys.datasets.catalogue import items_as_of
+from recsys.datasets.manifest import Manifest
+from recsys.datasets.store import DatasetStore
+from recsys.datasets.tables import INTERACTED, UPDATED
+from recsys.ranking.candidate_rows import Recall, fit_recall
+from recsys.sites import ComponentSpec, SiteConfig
+from recsys.types import SiteId, UserId
+
+PAIR = [c.USER_ID, c.ITEM_ID]
+EXPLAINED_BY = ComponentSpec(kind=ItemItem.name)
+"""Similar items, and because of which item, come from this generator, whether or not the site proposes with it."""
+
+
+def partitions_before(store: DatasetStore, site: SiteId, as_of: datetime | None) -> list[Manifest]:
+    """The committed days of which something lies before ``as_of``, in order; None: all."""
+    first_day_after = (as_of + timedelta(days=1, microseconds=-1)).date() if as_of else None
+    return store.manifests(site, before=first_day_after)
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a site's event log says until some moment."""
+
+    site: SiteConfig
+    interactions: pl.DataFrame
+    "Schema INTERACTIONS."
+    item_updates: pl.DataFrame
+    "Schema ITEM_UPDATES."
+
+    @classmethod
+    def read(cls, store: DatasetStore, site: SiteConfig, *, as_of: datetime) -> Self:
+        """Everything the site's event log says before ``as_of``, exclusive."""
+        manifests = partitions_before(store, site.site, as_of)
+        interactions, updates = (
+            store.read(table, manifests).filter(pl.col(c.TIMESTAMP) < as_of).collect()
+            for table in (INTERACTED, UPDATED)
+        )
+        return cls(site, interactions, updates)
+
+    def bought_before(self, moment: datetime) -> pl.DataFrame:
+        """Distinct pairs (user_id, item_id) that must not be recommended again; none where the site allows repeats."""
+        bought = pl.col(c.EVENT_TYPE) == self.site.serving.purchase_event
+        wanted = bought if self.site.serving.exclude_bought else pl.lit(False)
+        return self.interactions.filter(wanted, pl.col(c.TIMESTAMP) < moment).select(PAIR).unique().sort(PAIR)
+
+    def at(
+        self, moment: datetime, *, rng: np.random.Generator, specs: Sequence[ComponentSpec] | None = None
+    ) -> "Moment":
+        """The generators (by default the site's), fitted on history_days before ``moment``, exclusive.
+
+        Items that only the interactions name are in the catalogue too: available, without properties.
+        """
+        oldest = moment - timedelta(days=self.site.windows.history_days)
+        history = self.interactions.filter(pl.col(c.TIMESTAMP) >= oldest, pl.col(c.TIMESTAMP) < moment)
+        described = items_as_of(self.item_updates, moment)
+        unlisted = history.select(c.ITEM_ID).unique().join(described, on=c.ITEM_ID, how="anti")
+        items = pl.concat([described, unlisted.with_columns(pl.lit(True).alias(c.AVAILABLE))], how="diagonal")
+        recall = fit_recall(
+            history,
+            items.sort(c.ITEM_ID),
+            specs=specs or self.site.candidates,
+            types=self.site.interactions,
+            as_of=moment,
+            rng=rng,
+        )
+        return Moment(recall, self.bought_before(moment))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Fitted generators, and what each user must not be shown."""
+
+    recall: Recall
+    bought: pl.DataFrame
+
+    @property
+    def users(self) -> list[UserId]:
+        """Users with history, sorted."""
+        return self.recall.interactions[c.USER_ID].unique().sort().to_list()
+
+    def rows(self, users: Sequence[UserId], *, k: int) -> pl.DataFrame:
+        """One row per proposed pair with every feature as of the moment; unavailable and bought items never."""
+        return self.recall.rows(self.recall.pool(users, k=k, exclude=self.bought))
+
+    @property
+    def explainer(self) -> ItemItem:
+        """The generator that knows similar items."""
+        return next(generator for generator in self.recall.generators if isinstance(generator, ItemItem))

@@ -1,0 +1,85 @@
+"""What an operator may do to a site's releases: look, activate, roll back, retire."""
+
+from typing import Any
+
+from recsys.errors import ReleaseError
+from recsys.releases import files as f
+from recsys.releases.manifest import ReleaseManifest
+from recsys.releases.tracking import Tracking
+from recsys.serving import lifecycle, publishing
+from recsys.serving.contracts import LiveRelease, ReleaseSummary
+from recsys.stages.context import StageContext, open_context
+from recsys.types import ReleaseId, SiteId
+
+
+def listed(*, site: SiteId, context: StageContext | None = None) -> list[ReleaseSummary]:
+    """The site's releases, newest first. Raises UnknownSiteError."""
+    context = context or open_context()
+    context.site(site)
+    return lifecycle.releases(context.dsn, site)
+
+
+def shown(*, site: SiteId, release_id: ReleaseId, context: StageContext | None = None) -> dict[str, Any]:
+    """Where a release came from and how it was judged: summary, manifest and report, as JSON values."""
+    context = context or open_context()
+    summary = _find(context, site, release_id)
+    store = f.ReleaseFiles(context.blobs, site, release_id)
+    parts = {
+        name: store.get_json(file) for name, file in (("manifest", f.MANIFEST), ("report", f.REPORT)) if store.has(file)
+    }
+    return {**summary.model_dump(mode="json"), **parts}
+
+
+def judged(*, site: SiteId, context: StageContext | None = None) -> dict[str, Any]:
+    """The evaluation report of the newest release that was judged, with its ``release_id``, as JSON values.
+
+    Raises:
+        ReleaseError: none was.
+    """
+    context = context or open_context()
+    for release in listed(site=site, context=context):
+        store = f.ReleaseFiles(context.blobs, site, release.release_id)
+        if store.has(f.REPORT):
+            return {"release_id": release.release_id, **store.get_json(f.REPORT)}
+    raise ReleaseError(f"site {site}: found no release that was judged; run its stages or its DAGs first")
+
+
+def activate(*, site: SiteId, release_id: ReleaseId, context: StageContext | None = None) -> LiveRelease:
+    """Makes a published release the live one. Raises ReleaseError when it has no rows, or was refused."""
+    context = context or open_context()
+    context.site(site)
+    live = lifecycle.activate(context.dsn, site, release_id, context.now())
+    _point_alias(context, live)
+    return live
+
+
+def roll_back(*, site: SiteId, context: StageContext | None = None) -> LiveRelease:
+    """Makes the release before the live one live again. Raises ReleaseError when there is none."""
+    context = context or open_context()
+    context.site(site)
+    live = lifecycle.rollback(context.dsn, site, context.now())
+    _point_alias(context, live)
+    return live
+
+
+def retire(*, site: SiteId, release_id: ReleaseId, context: StageContext | None = None) -> ReleaseSummary:
+    """Drops a release's rows from Postgres; never those of the live one nor of the one before it."""
+    context = context or open_context()
+    _find(context, site, release_id)
+    publishing.drop(context.dsn, site, release_id)
+    return _find(context, site, release_id)
+
+
+def _find(context: StageContext, site: SiteId, release_id: ReleaseId) -> ReleaseSummary:
+    for release in listed(site=site, context=context):
+        if release.release_id == release_id:
+            return release
+    raise ReleaseError(f"site {site}: found no release {release_id!r}; see: recsys releases list --site {site}")
+
+
+def _point_alias(context: StageContext, live: LiveRelease) -> None:
+    """MLflow's alias ``live`` follows the pointer."""
+    content = f.ReleaseFiles(context.blobs, live.site, live.release_id).get_json(f.MANIFEST)
+    version = ReleaseManifest.model_validate(content).model_version
+    if version is not None:
+        Tracking(context.tracking_uri, live.site).point("live", version)

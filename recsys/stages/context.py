@@ -1,0 +1,56 @@
+"""The composition root: what every stage needs, built in one place from the environment."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from recsys.datasets.blobs import Blobs, open_blobs
+from recsys.datasets.store import DatasetStore
+from recsys.events.schema import INTERACTIONS
+from recsys.layout import Settings
+from recsys.serving.feedback import read_days
+from recsys.serving.postgres import server_time
+from recsys.sites import SiteConfig, load_site
+from recsys.types import SiteId
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """The stores and addresses of one run. Clock-free: a stage that needs a time is given one."""
+
+    settings: Settings
+    blobs: Blobs
+    datasets: DatasetStore
+
+    def site(self, site: SiteId) -> SiteConfig:
+        """The configuration of ``site``, read afresh. Raises UnknownSiteError or ConfigError."""
+        return load_site(self.settings.sites_dir, site)
+
+    @property
+    def dsn(self) -> str:
+        return self.settings.postgres_dsn()
+
+    @property
+    def tracking_uri(self) -> str:
+        return self.settings.tracking_uri
+
+    def now(self) -> datetime:
+        """The moment by Postgres's clock: the library reads no other."""
+        return server_time(self.dsn)
+
+    def feedback(self, site: SiteId, first: date, last: date) -> pl.DataFrame:
+        """What the web service was told about these UTC days (both ends included), schema INTERACTIONS.
+
+        Empty where no Postgres is configured (RECSYS_POSTGRES_PASSWORD unset).
+        """
+        if not self.settings.recsys_postgres_password.get_secret_value():
+            return pl.DataFrame(schema=INTERACTIONS)
+        return pl.DataFrame(read_days(self.dsn, site, first, last), schema=INTERACTIONS, orient="row")
+
+
+def open_context(settings: Settings | None = None) -> StageContext:
+    """A context on ``settings``, by default those of the environment."""
+    settings = settings or Settings()
+    blobs = open_blobs(settings.data_url, settings)
+    return StageContext(settings=settings, blobs=blobs, datasets=DatasetStore(blobs))

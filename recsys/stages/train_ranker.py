@@ -1,0 +1,90 @@
+"""The ranker of a release: learned on candidates_train, logged to MLflow, kept with the release."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from recsys import columns as c
+from recsys.features.feature_set import FeatureSet
+from recsys.ranking.ranker import Ranker
+from recsys.releases import files as f
+from recsys.releases.manifest import ReleaseManifest
+from recsys.releases.tracking import Tracking
+from recsys.serving import lifecycle
+from recsys.stages.context import StageContext, open_context
+from recsys.types import Frozen, ReleaseId, SiteId
+
+
+class RankerReport(Frozen):
+    """What was trained."""
+
+    site: SiteId
+    release_id: ReleaseId
+    rows: int
+    users: int
+    trees: int
+    validation_ndcg: float
+    "nDCG@10 of the users held back in training; in [0, 1]."
+    mlflow_run_id: str
+    model_version: str
+
+
+def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageContext | None = None) -> RankerReport:
+    """Trains the ranker of a release; safe to run again: the same candidates give the same model file.
+
+    Args:
+        site: which site.
+        release_id: by default the newest release that is being built.
+        context: stores; by default those of the environment.
+
+    Raises:
+        ReleaseError: no such release, or its candidates are missing.
+        NotEnoughData: too few users to learn from.
+    """
+    context = context or open_context()
+    config = context.site(site)
+    release_id = release_id or lifecycle.unfinished_release(context.dsn, site)
+    store = f.ReleaseFiles(context.blobs, site, release_id)
+    manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
+    rows = store.get_frame(f.CANDIDATES_TRAIN)
+    features = FeatureSet.of([spec.kind for spec in config.candidates])
+    ranker = Ranker(features, config.ranker).fit(rows, rng=np.random.default_rng(config.ranker.seed))
+    with tempfile.TemporaryDirectory() as folder:
+        ranker.save(Path(folder))
+        written = {
+            name: store.put_bytes(name, (Path(folder) / name).read_bytes()) for name in (f.CATBOOST_MODEL, f.RANKER)
+        }
+    tracked = Tracking(context.tracking_uri, site).log_ranker(
+        release_id=release_id,
+        model=ranker.model,
+        params=_params(ranker, manifest, rows),
+        metrics={"validation_ndcg@10": ranker.validation_ndcg, "trees": float(ranker.best_iteration)},
+        curve=ranker.curve(),
+        importances=ranker.importances(),
+        documents={
+            "manifest.json": manifest.model_dump(mode="json"),
+            "features.json": features.model_dump(mode="json"),
+        },
+    )
+    added = {"mlflow_run_id": tracked.run_id, "model_version": tracked.version}
+    store.put_json(f.MANIFEST, manifest.with_files(written).model_copy(update=added).model_dump(mode="json"))
+    return RankerReport(
+        site=site,
+        release_id=release_id,
+        rows=rows.height,
+        users=rows[c.USER_ID].n_unique(),
+        trees=ranker.best_iteration,
+        validation_ndcg=ranker.validation_ndcg,
+        mlflow_run_id=tracked.run_id,
+        model_version=tracked.version,
+    )
+
+
+def _params(ranker: Ranker, manifest: ReleaseManifest, rows: pl.DataFrame) -> dict[str, object]:
+    lineage = manifest.model_dump(
+        include={"as_of", "data_hash", "partitions", "config_hash", "code_version", "feature_hash", "seed"}
+    )
+    size = {"training_rows": rows.height, "training_users": rows[c.USER_ID].n_unique()}
+    return {**ranker.policy.model_dump(), **lineage, **size}
