@@ -25,7 +25,7 @@ class SourceFile(Frozen):
 
     name: str
     rows: int
-    "Raw rows, the header not counted."
+    "Rows that are counted: every line after the header; of a file that has no events, those that cannot be used."
     sha256: str
     day: date | None = None
     "The one UTC day the file is of; None where it has many."

@@ -35,12 +35,12 @@ def read_properties(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, tuple[Sou
         told = _read(file)
         usable = (
             pl.col(c.TIMESTAMP).is_not_null()
-            & pl.col(ITEM).is_not_null()
+            & pl.col(c.ITEM_ID).is_not_null()
             & (pl.col(c.AVAILABLE).is_not_null() | pl.col(c.CATEGORY).is_not_null())
         )
         updates.append(told.filter(usable).select(ITEM_UPDATES.names()))
         bad.append(told.filter(~usable).select(QUARANTINE.names()))
-        files.append(SourceFile(name=file.name, rows=told.height, sha256=_sha256(file)))
+        files.append(SourceFile(name=file.name, rows=bad[-1].height, sha256=_sha256(file)))
     return pl.concat(updates), pl.concat(bad), tuple(files)
 
 

@@ -1,0 +1,84 @@
+"""Every source that the registry knows passes the suite on small files in its published form."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from recsys.errors import ConfigError
+from recsys.events.sources.registry import SOURCES, open_source
+from recsys.sites import template_names
+from recsys.sites.config import ComponentSpec, InteractionType, QualityPolicy
+from recsys.testing.sources import SourceContract, SourceExample
+
+BUYING = (InteractionType(name="purchase"),)
+BROWSING = (InteractionType(name="view"), InteractionType(name="cart"), InteractionType(name="purchase"))
+
+
+def online_retail(folder: Path) -> SourceExample:
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+    (folder / "2010-12-01.csv").write_text(
+        header
+        + "536365,85123A,HEART HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n"
+        + '536365,21777,"RECIPE BOX, BLUE",4,2010-12-01 08:26:00,7.95,17850.0,United Kingdom\n'
+        + "536365,85123A,HEART HOLDER,6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n"
+        + "C536379,85123A,HEART HOLDER,-1,2010-12-01 09:41:00,2.55,14527.0,United Kingdom\n"
+    )
+    (folder / "2010-12-03.csv").write_text(
+        header
+        + "536500,85123A,HEART HOLDER,2,2010-12-03 10:00:00,2.95,12347.0,Iceland\n"
+        + "536501,22423,CAKE STAND,1,2010-12-03 10:05:00,12.75,,Iceland\n"
+    )
+    spec = ComponentSpec(kind="online_retail", params={"path": folder})
+    return SourceExample(spec, date(2010, 12, 1), date(2010, 12, 3), BUYING)
+
+
+def retailrocket(folder: Path) -> SourceExample:
+    (folder / "events.csv").write_text(
+        "timestamp,visitorid,event,itemid,transactionid\n"
+        "1433224214164,992329,view,248676,\n"
+        "1433224214164,992329,view,248676,\n"
+        "1433224244164,992329,addtocart,248676,\n"
+        "soon,992329,view,248676,\n"
+        "-1,992329,view,248676,\n"
+        "1433397000000,111016,transaction,318965,4000\n"
+        "1433397000001,111016,gaze,318965,\n"
+    )
+    (folder / "item_properties_part1.csv").write_text(
+        "timestamp,itemid,property,value\n1433224000000,248676,categoryid,1338\n1433396000000,248676,available,0\n"
+    )
+    spec = ComponentSpec(kind="retailrocket", params={"path": folder})
+    quality = QualityPolicy(earliest="2015-01-01", latest="2016-01-01")
+    return SourceExample(spec, date(2015, 6, 2), date(2015, 6, 4), BROWSING, quality)
+
+
+def simulator(folder: Path) -> SourceExample:
+    spec = ComponentSpec(kind="simulator", params={"seed": 3, "users": 40, "items": 30})
+    return SourceExample(spec, date(2026, 3, 1), date(2026, 3, 3), BROWSING)
+
+
+EXAMPLES: dict[str, Callable[[Path], SourceExample]] = {
+    "online_retail": online_retail,
+    "retailrocket": retailrocket,
+    "simulator": simulator,
+}
+
+
+@pytest.fixture(params=sorted(SOURCES))
+def example(request, tmp_path) -> SourceExample:
+    return EXAMPLES[request.param](tmp_path)
+
+
+class TestEverySource(SourceContract):
+    pass
+
+
+def test_every_template_names_a_source_of_the_registry():
+    assert set(template_names()) == {"demo_shop", "online_retail", "retailrocket"}
+    assert set(EXAMPLES) == set(SOURCES)
+
+
+def test_an_unknown_kind_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="found 'ftp', expected one of: online_retail, retailrocket, simulator"):
+        open_source(ComponentSpec(kind="ftp"))
