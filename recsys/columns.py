@@ -19,20 +19,20 @@ VALUE: Final = "value"
 SESSION_ID: Final = "session_id"
 REQUEST_ID: Final = "request_id"
 
-# --- raw rows and quarantine: where a row came from, why it was set aside -----------------------------------------------
+# --- raw rows and quarantine: where a row came from, why it was set aside ---------------------------------------------
 SOURCE_FILE: Final = "source_file"
 SOURCE_LINE: Final = "source_line"
 RAW: Final = "raw"
 "The row as it was read, for a person: one JSON object."
 REASON: Final = "reason"
 
-# --- catalogue: what was known of an item at a time ---------------------------------------------------------------------
+# --- catalogue: what was known of an item at a time -------------------------------------------------------------------
 TITLE: Final = "title"
 CATEGORY: Final = "category"
 PRICE: Final = "price"
 AVAILABLE: Final = "available"
 
-# --- candidates and slates -----------------------------------------------------------------------------------------------
+# --- candidates and slates --------------------------------------------------------------------------------------------
 SOURCE: Final = "source"
 SCORE: Final = "score"
 RANK: Final = "rank"
@@ -49,3 +49,64 @@ SOURCES: Final = "sources"
 BECAUSE_ITEMS: Final = "because_items"
 EXCLUDED_ITEMS: Final = "excluded_items"
 """Items that this user must not be shown (already bought, where the site says so)."""
+
+# --- evidence of each generator for one pair, and features ------------------------------------------------------------
+AS_OF: Final = "as_of"
+"The exclusive UTC end of what was known when a row was made."
+AGE_DAYS: Final = "age_days"
+"Days between an event and as_of."
+N_SOURCES: Final = "n_sources"
+"How many generators proposed the pair."
+GROUP: Final = "group"
+"One ranking question: a user at a time; the ranker compares rows of one group only."
+USER_EVENTS: Final = "user_events"
+USER_ITEMS: Final = "user_items"
+USER_ACTIVE_DAYS: Final = "user_active_days"
+USER_DAYS_SINCE_LAST: Final = "user_days_since_last"
+USER_DAYS_SINCE_FIRST: Final = "user_days_since_first"
+USER_MEAN_PRICE: Final = "user_mean_price"
+ITEM_POPULARITY_1D: Final = "item_popularity_1d"
+ITEM_POPULARITY_7D: Final = "item_popularity_7d"
+ITEM_POPULARITY_28D: Final = "item_popularity_28d"
+ITEM_POPULARITY_ALL: Final = "item_popularity_all"
+"Distinct users of the item in the window, per thousand of the window's users."
+ITEM_TREND: Final = "item_trend"
+"Popularity of 7 days over popularity of 28 days; above 1 the item rises."
+ITEM_AGE_DAYS: Final = "item_age_days"
+ITEM_DAYS_SINCE_LAST: Final = "item_days_since_last"
+ITEM_REPEAT_RATE: Final = "item_repeat_rate"
+ITEM_MEAN_WEIGHT: Final = "item_mean_weight"
+PRICE_RATIO: Final = "price_ratio"
+PAIR_EVENTS: Final = "pair_events"
+PAIR_WEIGHT: Final = "pair_weight"
+PAIR_DAYS_SINCE_LAST: Final = "pair_days_since_last"
+CATEGORY_AFFINITY: Final = "category_affinity"
+"Share of the user's weight that lies in the item's category."
+CATEGORY_DAYS_SINCE_LAST: Final = "category_days_since_last"
+
+
+def source_score(source: str) -> str:
+    """Column of one generator's score for a pair; null where it did not propose it."""
+    return f"{source}_score"
+
+
+def source_rank(source: str) -> str:
+    """Column of one generator's rank for a pair; null where it did not propose it."""
+    return f"{source}_rank"
+
+
+def source_share(source: str) -> str:
+    """Column of one generator's score over its best score for the same user."""
+    return f"{source}_share"
+
+
+# --- reports ----------------------------------------------------------------------------------------------------------
+K: Final = "k"
+HITS: Final = "hits"
+RECALL: Final = "recall"
+SHARE: Final = "share"
+UNIQUE_HITS: Final = "unique_hits"
+TRUTH_SIZE: Final = "truth_size"
+"Items of the truth, per user."
+FEATURE: Final = "feature"
+IMPORTANCE: Final = "importance"
