@@ -31,6 +31,7 @@ def _as_iso_day(day: object) -> str:
 
 SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 IsoDay = Annotated[str, BeforeValidator(_as_iso_day)]
+DailyCron = Annotated[str, StringConstraints(pattern=r"^[0-5]?\d ([01]?\d|2[0-3]) \* \* \*$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -54,8 +55,8 @@ class InteractionType(Frozen):
 class SchedulePolicy(Frozen):
     """When Airflow works for this site; all times UTC."""
 
-    ingest_cron: str = "0 1 * * *"
-    "Ingests the UTC day before."
+    ingest_cron: DailyCron = "0 1 * * *"
+    "Ingests the UTC day before; once a day, because a partition is a day."
     train_every_hours: Annotated[int, Field(ge=1, le=24)] = 2
     "Hours between two trainings; a run over unchanged data ends early."
     train_minute: Annotated[int, Field(ge=0, le=59)] | None = None

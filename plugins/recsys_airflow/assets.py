@@ -1,0 +1,29 @@
+"""The borders between a site's DAGs, as Airflow assets; the names are the borders of the architecture."""
+
+from airflow.sdk import Asset
+
+from recsys.types import SiteId
+
+
+def event_log(site: SiteId) -> Asset:
+    """The validated events, in partitions of one UTC day."""
+    return _asset(site, "event_log")
+
+
+def candidates(site: SiteId) -> Asset:
+    """What could be shown: the candidate files of one release."""
+    return _asset(site, "candidates")
+
+
+def ranker(site: SiteId) -> Asset:
+    """The learned order: the ranker of one release."""
+    return _asset(site, "ranker")
+
+
+def release(site: SiteId) -> Asset:
+    """What the web may see: a release that passed the gate and is live."""
+    return _asset(site, "release")
+
+
+def _asset(site: SiteId, border: str) -> Asset:
+    return Asset(name=f"{border}__{site}", uri=f"recsys://{site}/{border}", group=border)

@@ -1,0 +1,58 @@
+"""Tells people when a run failed: Telegram, Slack, e-mail and whatever else Apprise has an address for."""
+
+from typing import Any, Final
+
+from airflow.sdk import BaseNotifier
+from airflow.sdk.definitions.context import Context
+
+from recsys.layout import Settings
+from recsys.types import SiteId
+
+ITS_TASK_TELLS: Final = "task_failure"
+"""Airflow's reason for a run that failed because a task did; the task has told already."""
+SILENT_END: Final = "its process ended without a word: it was killed, or the machine went down"
+
+
+class FailureNotifier(BaseNotifier):
+    """One message for each task that failed for good, and for each run that took too long or got stuck.
+
+    Says nothing unless ``RECSYS_NOTIFY_URLS`` holds addresses. An address that cannot be reached costs a warning in
+    the task's log; it never changes the outcome of the task.
+    """
+
+    def __init__(self, site: SiteId) -> None:
+        super().__init__()
+        self.site = site
+
+    def notify(self, context: Context) -> None:
+        addresses = Settings().recsys_notify_urls.get_secret_value().split()
+        if not addresses or context.get("reason") == ITS_TASK_TELLS:
+            return
+        from apprise import Apprise, NotifyType
+
+        told = Apprise()
+        refused = [position for position, address in enumerate(addresses, start=1) if not told.add(address)]
+        if refused:
+            self.log.warning("RECSYS_NOTIFY_URLS: no known kind of address at position %s", refused)
+        if told and not told.notify(self._body(context), title=self._title(context), notify_type=NotifyType.FAILURE):
+            self.log.warning("at least one of %d addresses could not be told of the failure", len(told))
+
+    def _title(self, context: Any) -> str:
+        return f"{context['dag'].dag_id} failed"
+
+    def _body(self, context: Any) -> str:
+        task = context.get("ti")
+        lines = [f"site: {self.site}", f"run: {context['run_id']}"]
+        if "reason" in context:
+            lines.append(f"why: the run was stopped: {context['reason'].replace('_', ' ')}")
+        else:
+            lines += [f"task: {task.task_id}", f"why: {_sentence(context.get('exception'))}"]
+        return "\n".join([*lines, *([f"log: {task.log_url}"] if task is not None else [])])
+
+
+def _sentence(error: object) -> str:
+    """The first line of the error, after its kind."""
+    if error is None:
+        return SILENT_END
+    first = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {first}" if isinstance(error, BaseException) else first

@@ -1,0 +1,106 @@
+"""Airflow's partition key and parameters, as the library's days."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
+
+KEY_FORMAT: Final = "%Y-%m-%d"
+CENTURY: Final = 36_525
+
+RANGE_PARAMS: Final = {
+    "start_date": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="First day",
+        description="The first UTC day of a range that one task loads. Leave it empty to load the partition key's day.",
+    ),
+    "days": Param(
+        1,
+        type="integer",
+        minimum=1,
+        maximum=CENTURY,
+        title="Days",
+        description="How many days from the first day on, at least 1.",
+    ),
+}
+"""What the UI asks for when an ingestion is started by hand."""
+
+AS_OF_PARAMS: Final = {
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="As of",
+        description="Nothing at or after this time is known to the release. Empty: the end of the event log.",
+    ),
+}
+"""What the UI asks for when a build is started by hand."""
+
+
+def days_of(dag_run: Any, params: Mapping[str, Any]) -> tuple[date, int]:
+    """The first UTC day this run is for, and how many days.
+
+    Args:
+        dag_run: the run as the task sees it; its ``partition_key`` is None when it was started by hand without one.
+        params: ``start_date`` (YYYY-MM-DD or None) and ``days``.
+
+    Raises:
+        AirflowFailException: neither a day nor a range was named, or both were; the task is not tried again.
+    """
+    start, days = params.get("start_date"), int(params.get("days") or 1)
+    if start is None:
+        if days != 1:
+            raise AirflowFailException(
+                f"run {dag_run.run_id}: found days: {days} without a start_date; "
+                "name the first day of the range as start_date, YYYY-MM-DD"
+            )
+        return day_of(dag_run), 1
+    if dag_run.partition_key is not None:
+        raise AirflowFailException(
+            f"run {dag_run.run_id}: found the partition key {dag_run.partition_key} and start_date {start}; "
+            "expected one of them: a partition key for one day, start_date and days for a range"
+        )
+    return _parsed(start, "start_date"), days
+
+
+def day_of(dag_run: Any) -> date:
+    """The UTC day of the run's partition key.
+
+    Raises:
+        AirflowFailException: the run has no partition key, or it is not a day; the task is not tried again.
+    """
+    if dag_run.partition_key is None:
+        raise AirflowFailException(
+            f"run {dag_run.run_id} names no day; start it with a partition key YYYY-MM-DD, "
+            "or with start_date and days for a range"
+        )
+    return _parsed(dag_run.partition_key, "partition key")
+
+
+def as_of(params: Mapping[str, Any]) -> datetime | None:
+    """The moment the run was asked for, aware; None where none was named.
+
+    Raises:
+        AirflowFailException: it is not a time, or has no time zone.
+    """
+    text = params.get("as_of")
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise AirflowFailException(f"as_of: found {text!r}, expected a time with its zone, as 2026-08-01T00:00:00Z")
+    return moment
+
+
+def _parsed(text: str, name: str) -> date:
+    try:
+        return datetime.strptime(text, KEY_FORMAT).date()  # noqa: DTZ007  a day has no time zone
+    except ValueError:
+        raise AirflowFailException(f"{name}: found {text!r}, expected a day as YYYY-MM-DD") from None

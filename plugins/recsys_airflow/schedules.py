@@ -1,0 +1,65 @@
+"""When a site's DAGs run, from the ``schedule`` section of its YAML. All times are UTC."""
+
+from collections.abc import Iterable
+
+from airflow.sdk import AssetOrTimeSchedule, CronPartitionTimetable, CronTriggerTimetable
+
+from recsys.sites import SiteConfig
+from recsys.types import SiteId
+from recsys_airflow.assets import event_log
+from recsys_airflow.partitions import KEY_FORMAT
+
+MINUTES = range(60)
+
+
+def each_day(site: SiteConfig) -> CronPartitionTimetable:
+    """Once a day at ``ingest_cron``; the partition is the day before."""
+    return CronPartitionTimetable(
+        site.schedule.ingest_cron, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT, run_immediately=False
+    )
+
+
+def each_training(site: SiteConfig, *, minute: int) -> AssetOrTimeSchedule:
+    """Every ``train_every_hours``, and at once after a range of days was loaded into the event log.
+
+    A run for one day, by the clock or by a backfill, announces a *partition* of the event log; Airflow starts only
+    DAGs that are partitioned themselves for those, so a backfill of 305 days starts no training of its own.
+    """
+    return AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable(training_cron(site, minute=minute), timezone="UTC", run_immediately=False),
+        assets=[event_log(site.site)],
+    )
+
+
+def training_cron(site: SiteConfig, *, minute: int) -> str:
+    """The hours are counted from the one after the ingestion, so that a daily training sees yesterday."""
+    every = site.schedule.train_every_hours
+    first = int(site.schedule.ingest_cron.split()[1]) + 1
+    hours = sorted((first + passed) % 24 for passed in range(0, 24, every))
+    return f"{minute} {','.join(map(str, hours))} * * *"
+
+
+def training_minutes(sites: Iterable[SiteConfig]) -> dict[SiteId, int]:
+    """A minute of the hour for each site: its own ``train_minute``, else the one farthest from all others.
+
+    Up to 60 sites without ``train_minute`` never share a minute; more than that share them evenly.
+    """
+    minutes: dict[SiteId, int] = {}
+    waiting = []
+    for site in sorted(sites, key=lambda config: config.site):
+        if site.schedule.train_minute is None:
+            waiting.append(site.site)
+        else:
+            minutes[site.site] = site.schedule.train_minute
+    for name in waiting:
+        minutes[name] = _loneliest(list(minutes.values()))
+    return minutes
+
+
+def _loneliest(taken: list[int]) -> int:
+    """The minute with the fewest sites, then the widest gap around it, then the earliest."""
+
+    def gap(minute: int) -> int:
+        return min((min((minute - other) % 60, (other - minute) % 60) for other in taken), default=60)
+
+    return max(MINUTES, key=lambda minute: (-taken.count(minute), gap(minute), -minute))
