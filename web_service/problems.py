@@ -30,6 +30,7 @@ TITLES: Final[dict[str, str]] = {
     "unauthorized": "An API key is needed",
     "forbidden": "This API key is not enough",
     "too-large": "The request is too large",
+    "unsupported-media-type": "The body is not declared as JSON",
     "site-misconfigured": "The site's configuration cannot be read",
     "store-unavailable": "The database does not answer",
     "http-error": "The request failed",
@@ -152,10 +153,18 @@ def as_problem(error: Exception) -> Problem:
 
 
 def _invalid(error: RequestValidationError) -> Problem:
-    faults = [(_field(fault["loc"]), fault["msg"]) for fault in error.errors()]
+    if error.body and isinstance(error.body, bytes):
+        return Problem(415, "unsupported-media-type", "expected a body with the header Content-Type: application/json")
+    faults = [_fault(fault) for fault in error.errors()]
     field, reason = faults[0]
     more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
     return Problem(422, "invalid-request", f"{field}: {reason}{more}", errors=faults[:100])
+
+
+def _fault(fault: Mapping[str, Any]) -> tuple[str, str]:
+    if fault["type"] == "json_invalid":
+        return "body", f"is not JSON, at character {fault['loc'][-1]}: {fault['ctx']['error']}"
+    return _field(fault["loc"]), fault["msg"]
 
 
 def _field(location: Sequence[str | int]) -> str:

@@ -153,6 +153,18 @@ def releases(dsn: str, site: SiteId, *, limit: int = 100) -> list[ReleaseSummary
         return [_summary(row) for row in cursor.fetchall()]
 
 
+def unfinished_release(dsn: str, site: SiteId) -> ReleaseId:
+    """The newest release of the site that is still being made.
+
+    Raises:
+        ReleaseError: there is none.
+    """
+    for release in releases(dsn, site):
+        if release.state in ("building", "gated"):
+            return release.release_id
+    raise ReleaseError(f"site {site!r}: found no release that is being made; build candidates first, or name a release")
+
+
 def live_release(dsn: str, site: SiteId) -> LiveRelease | None:
     """The pointer of the site; None before the first activation."""
     with transaction(dsn) as cursor:

@@ -31,6 +31,7 @@ from recsys.types import ReleaseId, SiteId
 
 __all__ = [
     "activate",
+    "drop",
     "live_release",
     "publish",
     "record_release",
@@ -162,6 +163,25 @@ def retire(dsn: str, site: SiteId, keep: int) -> list[ReleaseId]:
             _drop(cursor, release_id)
             cursor.execute("UPDATE recsys.release SET published = false WHERE release_id = %s", (release_id,))
     return dropped
+
+
+def drop(dsn: str, site: SiteId, release_id: ReleaseId) -> None:
+    """The rows of one release are gone; the release stays in the list, with its report.
+
+    Raises:
+        ReleaseError: it is the live one, the one before it, or still being made.
+    """
+    with transaction(dsn) as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_WAIT,))
+        release = lock_release(cursor, site, release_id)
+        cursor.execute("SELECT previous FROM recsys.live_release WHERE site = %s", (site,))
+        if release.state not in ("retired", "failed", "refused") or cursor.fetchone() == (release_id,):
+            raise ReleaseError(
+                f"release {release_id}: found it {release.state}, or next in line for a roll back; expected one that is "
+                "neither live, nor the one before, nor being made"
+            )
+        _drop(cursor, release_id)
+        cursor.execute("UPDATE recsys.release SET published = false WHERE release_id = %s", (release_id,))
 
 
 def _partition(part: _Part, release_id: ReleaseId) -> sql.Identifier:

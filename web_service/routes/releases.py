@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
+from recsys.events.model import Id
 from recsys.serving import lifecycle
 from recsys.serving.contracts import LiveRelease, ReleaseList
 from web_service.auth import needs
@@ -29,6 +30,6 @@ def roll_back(site: OfSite, service: InService) -> LiveRelease:
 
 
 @router.post("/{release_id}/activate", dependencies=[Depends(needs("admin"))])
-def activate(site: OfSite, release_id: Annotated[str, Path(max_length=200)], service: InService) -> LiveRelease:
+def activate(site: OfSite, release_id: Annotated[Id, Path()], service: InService) -> LiveRelease:
     """This release answers from now on."""
     return lifecycle.activate(service.settings.postgres_dsn(), site.site, release_id, datetime.now(UTC))

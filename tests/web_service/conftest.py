@@ -1,0 +1,135 @@
+"""A service on a database with one small live release, asked over a real socket."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+import uvicorn
+import yaml
+
+from recsys.local.servers.postgres import create_database
+from recsys.serving import publishing
+from recsys.serving.migrate import migrate
+from recsys.serving.postgres import transaction
+from recsys.testing.small_release import NOON, SITE, write_small_release
+from web_service.app import create_app
+
+SHOP = {
+    "site": SITE,
+    "title": "A small shop",
+    "source": {"kind": "simulator"},
+    "interactions": [
+        {"name": "view", "weight": 1.0},
+        {"name": "cart", "weight": 3.0},
+        {"name": "purchase", "weight": 5.0},
+    ],
+}
+
+
+@pytest.fixture(scope="session")
+def web_database(postgres, tmp_path_factory):
+    """Settings that name a database with every migration and a folder for sites."""
+    create_database(postgres, "web")
+    sites = tmp_path_factory.mktemp("sites")
+    settings = postgres.model_copy(update={"recsys_postgres_database": "web", "recsys_sites_dir": sites})
+    migrate(settings.postgres_dsn())
+    return settings
+
+
+@pytest.fixture(scope="session")
+def release_files(tmp_path_factory):
+    """Folders and row counts of two releases; anna's first item is i01 in one and i06 in the other."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("first", "second")}
+    items = {"first": None, "second": "i06"}
+    return {name: (folder, write_small_release(folder, first_item=items[name])) for name, folder in folders.items()}
+
+
+def open_shop(settings):
+    """The shop is as if nobody had used it yet, and is the only site."""
+    for file in settings.sites_dir.glob("*.yaml"):
+        file.unlink()
+    (settings.sites_dir / f"{SITE}.yaml").write_text(yaml.safe_dump(SHOP))
+    with transaction(settings.postgres_dsn()) as cursor:
+        cursor.execute("TRUNCATE recsys.event, recsys.impression, recsys.erasure, recsys.live_release, recsys.release")
+
+
+def publish_release(settings, name, folder, counts):
+    dsn = settings.postgres_dsn()
+    publishing.record_release(dsn, SITE, name, as_of=NOON, at=NOON, state="gated")
+    publishing.publish(dsn, SITE, name, folder, counts)
+    publishing.activate(dsn, SITE, name, NOON)
+
+
+@pytest.fixture
+def without_release(web_database):
+    open_shop(web_database)
+    return web_database
+
+
+@pytest.fixture
+def publish(without_release, release_files):
+    """Publishes and activates one of the two releases."""
+    return lambda name: publish_release(without_release, name, *release_files[name])
+
+
+@pytest.fixture
+def shop(without_release, publish):
+    """Settings of the shop with its first release live."""
+    publish("first")
+    return without_release
+
+
+@pytest.fixture(scope="module")
+def module_shop(web_database, release_files):
+    """The same for a whole module, for tests that do not mind each other's events."""
+    open_shop(web_database)
+    publish_release(web_database, "first", *release_files["first"])
+    return web_database
+
+
+@contextmanager
+def running(settings) -> Iterator[httpx.Client]:
+    """The service under uvicorn, on a port of its own; it has ended, and written what waits, when the block ends."""
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        serving.start()
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            serving.join()
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Runs the service with other settings."""
+    return running
+
+
+@pytest.fixture(scope="session")
+def shared(web_database):
+    with running(web_database) as client:
+        yield client
+
+
+@pytest.fixture
+def client(shared, shop):
+    """Asks one service that all tests share, of the shop with its first release live."""
+    return shared
+
+
+@pytest.fixture
+def rows(shop):
+    """Asks the database itself."""
+
+    def rows(query, *values):
+        with transaction(shop.postgres_dsn()) as cursor:
+            cursor.execute(query, values)
+            return cursor.fetchall()
+
+    return rows
