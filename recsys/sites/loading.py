@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from recsys.errors import ConfigError, UnknownSiteError
 from recsys.sites.config import SiteConfig
@@ -30,7 +31,11 @@ def load_site(sites_dir: Path, site: SiteId) -> SiteConfig:
             f"unknown site {site!r}; known here: {', '.join(site_ids(sites_dir)) or 'none'}. "
             "Add one with: recsys sites add NAME --from DIR"
         )
-    config = parse_site(path.read_text(encoding="utf-8"), name=str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as fault:
+        raise ConfigError(f"{path}: found bytes that are not UTF-8 ({fault.reason}); save the file as UTF-8") from None
+    config = parse_site(text, name=str(path))
     if config.site != site:
         raise ConfigError(f"{path}: found site: {config.site!r}, expected {site!r}; a file is named after its site")
     return config
@@ -51,10 +56,18 @@ def parse_site(text: str, *, name: str) -> SiteConfig:
     try:
         config = SiteConfig.model_validate(content)
     except ValidationError as invalid:
-        faults += [_describe(error["loc"], error["msg"], lines) for error in invalid.errors()]
+        faults += [
+            _describe(error["loc"], error["msg"], lines) for error in invalid.errors() if not _echoes(error, invalid)
+        ]
     if faults or config is None:
         raise ConfigError(f"{name}: {len(faults)} fault{'s' * (len(faults) != 1)}\n" + "\n".join(faults))
     return config
+
+
+def _echoes(error: ErrorDetails, invalid: ValidationError) -> bool:
+    """Whether a list seems too short only because its items have faults, which are told already."""
+    deeper = (other["loc"] for other in invalid.errors() if len(other["loc"]) > len(error["loc"]))
+    return error["type"] == "too_short" and any(loc[: len(error["loc"])] == error["loc"] for loc in deeper)
 
 
 def _describe(location: Location, message: str, lines: dict[Location, int]) -> str:
