@@ -177,8 +177,8 @@ def drop(dsn: str, site: SiteId, release_id: ReleaseId) -> None:
         cursor.execute("SELECT previous FROM recsys.live_release WHERE site = %s", (site,))
         if release.state not in ("retired", "failed", "refused") or cursor.fetchone() == (release_id,):
             raise ReleaseError(
-                f"release {release_id}: found it {release.state}, or next in line for a roll back; expected one that is "
-                "neither live, nor the one before, nor being made"
+                f"release {release_id}: found it {release.state}, or next in line for a roll back; expected one that "
+                "is neither live, nor the one before, nor being made"
             )
         _drop(cursor, release_id)
         cursor.execute("UPDATE recsys.release SET published = false WHERE release_id = %s", (release_id,))
