@@ -1,0 +1,84 @@
+"""Who did how much with what: the sparse matrix that the personal generators learn from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from recsys import columns as c
+from recsys.types import UserId
+
+DAY_IN_MICROSECONDS = 86_400e6
+
+
+def decay(interactions: pl.DataFrame, half_life_days: float | None) -> NDArray[np.float64]:
+    """Weight of each row, halved for every ``half_life_days`` that it lies before the newest row; None: not decayed."""
+    weights = interactions[c.WEIGHT].to_numpy().astype(np.float64)
+    if half_life_days is None or interactions.is_empty():
+        return weights
+    moments = interactions[c.TIMESTAMP].dt.epoch("us").to_numpy()
+    decayed: NDArray[np.float64] = weights * 0.5 ** ((moments.max() - moments) / DAY_IN_MICROSECONDS / half_life_days)
+    return decayed
+
+
+@dataclass(frozen=True)
+class History:
+    """A users × items matrix of weights; rows and columns are the ids in sorted order.
+
+    The same interactions in any order give the same matrix, bit by bit.
+    """
+
+    users: pl.Series
+    items: pl.Series
+    matrix: sp.csr_matrix
+    "float32, shape (len(users), len(items)); indices sorted."
+
+    @classmethod
+    def of(
+        cls, interactions: pl.DataFrame, *, half_life_days: float | None, repeats: Literal["sum", "best"] = "sum"
+    ) -> Self:
+        """Builds the matrix.
+
+        Args:
+            interactions: schema INTERACTIONS plus ``weight``.
+            half_life_days: see ``decay``.
+            repeats: several events of one user with one item are added up, or only the heaviest after decay counts.
+        """
+        users = interactions[c.USER_ID].unique().sort()
+        items = interactions[c.ITEM_ID].unique().sort()
+        rows = positions(interactions[c.USER_ID], users)
+        columns = positions(interactions[c.ITEM_ID], items)
+        weights = decay(interactions, half_life_days)
+        order = np.lexsort((weights, columns, rows))
+        rows, columns, weights = rows[order], columns[order], weights[order]
+        first = np.flatnonzero(np.diff(rows, prepend=-1) | np.diff(columns, prepend=-1))
+        reduce = np.add if repeats == "sum" else np.maximum
+        values = reduce.reduceat(weights, first) if len(first) else weights
+        matrix = sp.csr_matrix(
+            (values.astype(np.float32), (rows[first], columns[first])), shape=(len(users), len(items))
+        )
+        return cls(users, items, matrix)
+
+    def rows_of(self, users: Sequence[UserId]) -> NDArray[np.int64]:
+        """Row of each user; -1 for a user without history."""
+        return positions(pl.Series(users, dtype=pl.String), self.users)
+
+    def columns_of(self, items: pl.Series) -> NDArray[np.int64]:
+        """Column of each item; -1 for an item without history."""
+        return positions(items, self.items)
+
+    def available(self, items: pl.DataFrame) -> NDArray[np.bool_]:
+        """Per column: False where the catalogue says that the item is not available."""
+        gone = items.filter(~pl.col(c.AVAILABLE))[c.ITEM_ID]
+        return ~self.items.is_in(gone.implode()).to_numpy()
+
+
+def positions(ids: pl.Series, among: pl.Series) -> NDArray[np.int64]:
+    """Where each id stands in ``among``; -1 where it does not."""
+    ordered = among.to_frame(c.ITEM_ID).with_row_index(c.RANK)
+    found = ids.to_frame(c.ITEM_ID).join(ordered, on=c.ITEM_ID, how="left", maintain_order="left")[c.RANK]
+    return found.cast(pl.Int64).fill_null(-1).to_numpy()

@@ -1,0 +1,85 @@
+"""What all generators propose, together: as a pool of rows, and as one row per pair."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from recsys import columns as c
+from recsys.candidates.generator import CANDIDATES, CandidateGenerator
+from recsys.types import UserId
+
+PAIR = [c.USER_ID, c.ITEM_ID]
+
+
+def no_pairs() -> pl.DataFrame:
+    """An empty frame of pairs: nothing is excluded."""
+    return pl.DataFrame(schema={c.USER_ID: pl.String, c.ITEM_ID: pl.String})
+
+
+def candidate_pool(
+    generators: Sequence[CandidateGenerator], users: Sequence[UserId], *, k: int, exclude: pl.DataFrame
+) -> pl.DataFrame:
+    """The answers of all generators, which are fitted, under each other: schema CANDIDATES.
+
+    A pair may come from several sources.
+    """
+    answers = [generator.generate(users, k=k, exclude=exclude) for generator in generators]
+    return pl.concat([CANDIDATES.to_frame(), *answers])
+
+
+def one_row_per_pair(pool: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
+    """Each pair once, with the evidence of every source.
+
+    Returns:
+        user_id, item_id, then for each source ``<source>_score`` (its score), ``<source>_share`` (over its best score
+        for that user) and ``<source>_rank``, all null where it did not propose the pair; ``n_sources``. Sorted by pair.
+    """
+    best = pl.col(c.SCORE).max().over(c.USER_ID, c.SOURCE)
+    known = pool.with_columns(pl.when(best > 0).then(pl.col(c.SCORE) / best).alias(_SHARE))
+    evidence = [
+        expression
+        for source in sources
+        for expression in (
+            _only(source, c.SCORE).cast(pl.Float32).alias(c.source_score(source)),
+            _only(source, _SHARE).cast(pl.Float32).alias(c.source_share(source)),
+            _only(source, c.RANK).alias(c.source_rank(source)),
+        )
+    ]
+    return known.group_by(PAIR).agg(*evidence, pl.len().cast(pl.Int32).alias(c.N_SOURCES)).sort(PAIR)
+
+
+def generator_report(pool: pl.DataFrame, truth: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
+    """How much of the truth each source finds.
+
+    Args:
+        pool: schema CANDIDATES.
+        truth: distinct pairs (user_id, item_id).
+        ks: depths, by each source's own rank.
+
+    Returns:
+        source ("pool": all of them), k, recall (mean over the users of ``truth``), hits, unique_hits (found by no other
+        source at that depth). Sources in the pool's order.
+    """
+    sizes = truth.group_by(c.USER_ID).agg(pl.len().alias(_SIZE))
+    found = pool.join(truth.select(PAIR), on=PAIR, how="semi")
+    sources = pool[c.SOURCE].unique(maintain_order=True)
+    rows = []
+    for k in ks:
+        near = found.filter(pl.col(c.RANK) <= k).with_columns(pl.len().over(PAIR).alias(c.N_SOURCES))
+        by_source = [(source, near.filter(pl.col(c.SOURCE) == source)) for source in sources]
+        for source, hits in [*by_source, (_POOL, near.unique(PAIR))]:
+            per_user = hits.group_by(c.USER_ID).agg(pl.len().alias(c.HITS)).join(sizes, on=c.USER_ID)
+            recall = per_user.select((pl.col(c.HITS) / pl.col(_SIZE)).sum()).item() / max(1, sizes.height)
+            alone = hits.filter(pl.col(c.N_SOURCES) == 1).height
+            rows.append((source, k, recall, hits.height, alone))
+    schema = {c.SOURCE: pl.String, c.K: pl.Int32, c.RECALL: pl.Float64, c.HITS: pl.Int64, c.UNIQUE_HITS: pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+_SHARE = c.SHARE
+_SIZE = c.TRUTH_SIZE
+_POOL = "pool"
+
+
+def _only(source: str, column: str) -> pl.Expr:
+    return pl.col(column).filter(pl.col(c.SOURCE) == source).first()

@@ -1,0 +1,52 @@
+"""From names in a site's YAML to generators."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from recsys.candidates.als import Als, AlsParams
+from recsys.candidates.ease import Ease, EaseParams
+from recsys.candidates.generator import CandidateGenerator
+from recsys.candidates.item_item import ItemItem, ItemItemParams
+from recsys.candidates.popularity import Popularity, PopularityParams
+from recsys.errors import ConfigError
+from recsys.sites.config import ComponentSpec
+from recsys.types import Frozen
+
+KINDS: Final[dict[str, tuple[type[Frozen], Any]]] = {
+    Als.name: (AlsParams, Als),
+    Ease.name: (EaseParams, Ease),
+    ItemItem.name: (ItemItemParams, ItemItem),
+    Popularity.name: (PopularityParams, Popularity),
+}
+"""Params and class of each kind of generator."""
+
+
+def build_generators(specs: Sequence[ComponentSpec]) -> list[CandidateGenerator]:
+    """One unfitted generator per spec, in order.
+
+    Raises:
+        ConfigError: an unknown kind, a kind that stands twice, or params that its class refuses; all faults at once.
+    """
+    faults: list[str] = []
+    generators: list[CandidateGenerator] = []
+    kinds = [spec.kind for spec in specs]
+    repeated = sorted({kind for kind in kinds if kinds.count(kind) > 1})
+    faults += [f"{kind}: stands {kinds.count(kind)} times; keep one" for kind in repeated]
+    for spec in specs:
+        if spec.kind not in KINDS:
+            faults.append(f"found kind {spec.kind!r}, expected one of: {', '.join(KINDS)}")
+            continue
+        params_class, make = KINDS[spec.kind]
+        try:
+            generators.append(make(params_class.model_validate(spec.params)))
+        except ValidationError as invalid:
+            known = ", ".join(params_class.model_fields)
+            faults += [
+                f"{spec.kind}.{'.'.join(map(str, error['loc']))}: {error['msg']} (params are: {known})"
+                for error in invalid.errors()
+            ]
+    if faults:
+        raise ConfigError("candidates: " + "; ".join(faults))
+    return generators

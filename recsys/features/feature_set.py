@@ -1,0 +1,74 @@
+"""Which features a ranker sees, in which order: one list for training and serving, guarded by a hash."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Self
+
+from recsys import columns as c
+from recsys.errors import FeatureMismatch
+from recsys.types import Frozen
+
+KNOWLEDGE = (
+    c.USER_EVENTS,
+    c.USER_ITEMS,
+    c.USER_ACTIVE_DAYS,
+    c.USER_DAYS_SINCE_LAST,
+    c.USER_DAYS_SINCE_FIRST,
+    c.USER_MEAN_PRICE,
+    c.ITEM_POPULARITY_1D,
+    c.ITEM_POPULARITY_7D,
+    c.ITEM_POPULARITY_28D,
+    c.ITEM_POPULARITY_ALL,
+    c.ITEM_TREND,
+    c.ITEM_AGE_DAYS,
+    c.ITEM_DAYS_SINCE_LAST,
+    c.ITEM_REPEAT_RATE,
+    c.ITEM_MEAN_WEIGHT,
+    c.PRICE,
+    c.PRICE_RATIO,
+    c.PAIR_EVENTS,
+    c.PAIR_WEIGHT,
+    c.PAIR_DAYS_SINCE_LAST,
+    c.CATEGORY_AFFINITY,
+    c.CATEGORY_DAYS_SINCE_LAST,
+)
+"""What ``build_features`` adds to a pair, whatever the generators are."""
+
+
+class FeatureSet(Frozen):
+    """Names of the columns of a ranker's input, in order."""
+
+    names: tuple[str, ...]
+    categorical: tuple[str, ...] = ()
+    "Those of ``names`` that hold text."
+
+    @classmethod
+    def of(cls, sources: Sequence[str]) -> Self:
+        """The features of pairs proposed by ``sources``."""
+        columns = (c.source_score, c.source_share, c.source_rank)
+        evidence = [column(source) for source in sources for column in columns]
+        return cls(names=(*evidence, c.N_SOURCES, *KNOWLEDGE, c.CATEGORY), categorical=(c.CATEGORY,))
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        return tuple(name for name in self.names if name not in self.categorical)
+
+    @property
+    def hash(self) -> str:
+        """64 hexadecimal digits over names, order and kinds."""
+        return sha256(self.model_dump_json().encode()).hexdigest()
+
+    def require(self, other: "FeatureSet") -> None:
+        """Nothing, when ``other`` is the same set.
+
+        Raises:
+            FeatureMismatch: with what is missing, new, or in another order.
+        """
+        if self.hash == other.hash:
+            return
+        missing = [name for name in self.names if name not in other.names]
+        new = [name for name in other.names if name not in self.names]
+        raise FeatureMismatch(
+            f"found other features than the model was trained on (missing {missing}, new {new}, else another order or "
+            f"kind); expected hash {self.hash[:12]}, got {other.hash[:12]}. Train the ranker again on these features"
+        )

@@ -1,0 +1,190 @@
+"""Puts a number on each candidate; higher is shown earlier. CatBoost with a ranking loss.
+
+Source: Gulin, Kuralenok and Pavlov, "Winning the transfer learning track of Yahoo!'s Learning To Rank Challenge with
+YetiRank", PMLR 14, 2011.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import polars as pl
+from catboost import CatBoost, CatBoostError, Pool
+from numpy.typing import NDArray
+
+from recsys import columns as c
+from recsys.errors import FeatureMismatch, NotEnoughData, NotFittedError
+from recsys.features.feature_set import FeatureSet
+from recsys.sites.config import RankerPolicy
+
+MODEL_FILE: Final = "catboost_model.cbm"
+MANIFEST_FILE: Final = "ranker.json"
+VALID_SHARE: Final = 0.15
+"""Share of users held back to choose the number of trees, where no validation rows are given."""
+METRIC: Final = "NDCG:top=10;type=Base"
+CURVE: Final = "validation_ndcg@10"
+PATIENCE: Final = 30
+"""Trees without a better validation nDCG@10 before training stops."""
+THREADS: Final = 2
+"""Fixed, so that the same rows give the same model on any machine."""
+
+
+class Ranker:
+    """A CatBoost ranking model with the feature set that it was trained on."""
+
+    def __init__(self, feature_set: FeatureSet, policy: RankerPolicy | None = None) -> None:
+        self.features = feature_set
+        self.policy = policy or RankerPolicy()
+        self.best_iteration = 0
+        self.validation_ndcg = float("nan")
+        self._model: CatBoost | None = None
+
+    def fit(
+        self, rows: pl.DataFrame, *, rng: np.random.Generator, valid: pl.DataFrame | None = None, threads: int = THREADS
+    ) -> Self:
+        """Learns to order the rows of each user and ``as_of``.
+
+        Args:
+            rows: the features, ``label``, user_id and ``as_of`` (``training_rows``).
+            rng: chooses the users held back where ``valid`` is None; the model's own seed is the policy's.
+            valid: rows of the same form; None: a share of the users of ``rows``, all rows of each.
+            threads: cores used.
+
+        Raises:
+            NotEnoughData: fewer than two users, or rows that do not differ: nothing to learn from.
+        """
+        if valid is None:
+            rows, valid = split_by_user(rows, VALID_SHARE, rng)
+        model = CatBoost(self._parameters(threads))
+        try:
+            model.fit(self._pool(rows), eval_set=self._pool(valid), verbose=False)
+        except CatBoostError as fault:
+            raise NotEnoughData(f"found {rows.height} rows that nothing can be learned from: {fault}") from fault
+        self.best_iteration = int(model.tree_count_)
+        self._model = model
+        self.validation_ndcg = max(self._curve())
+        return self
+
+    def score(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        """One score per row, float64, shape (len(rows),); comparable within a user only."""
+        if rows.is_empty():
+            return np.empty(0)
+        found: NDArray[np.float64] = self.model.predict(self._pool(rows, labelled=False), thread_count=THREADS)
+        return found
+
+    def importances(self) -> pl.DataFrame:
+        """How much each feature moves the score (PredictionValuesChange), in percent; columns feature and importance.
+
+        Heaviest first; they add up to 100.
+        """
+        values = self.model.get_feature_importance(type="PredictionValuesChange")
+        return pl.DataFrame({c.FEATURE: self.features.names, c.IMPORTANCE: np.asarray(values, dtype=np.float64)}).sort(
+            c.IMPORTANCE, c.FEATURE, descending=[True, False]
+        )
+
+    @property
+    def model(self) -> CatBoost:
+        """The fitted CatBoost model itself.
+
+        Raises:
+            NotFittedError: before ``fit`` or ``load``.
+        """
+        if self._model is None:
+            raise NotFittedError("the ranker was asked before fit; call fit(rows, rng=…) or Ranker.load(folder) first")
+        return self._model
+
+    def curve(self) -> pl.DataFrame:
+        """Column validation_ndcg@10 after each tree that was tried; one row per tree, none for a loaded ranker."""
+        return pl.DataFrame({CURVE: self._curve()}, schema={CURVE: pl.Float64})
+
+    def save(self, folder: Path) -> None:
+        """Writes ``catboost_model.cbm`` and ``ranker.json`` into ``folder``, which is made when absent."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model.save_model(str(folder / MODEL_FILE))
+        manifest = {
+            "features": self.features.model_dump(mode="json"),
+            "feature_hash": self.features.hash,
+            "policy": self.policy.model_dump(mode="json"),
+            "trees": self.best_iteration,
+            "validation_ndcg": self.validation_ndcg,
+        }
+        (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, allow_nan=True) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, *, expected: FeatureSet | None = None) -> Self:
+        """The ranker saved in ``folder``.
+
+        Raises:
+            FeatureMismatch: its manifest does not fit itself, or it was trained on other features than ``expected``.
+        """
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        features = FeatureSet.model_validate(manifest["features"])
+        if features.hash != manifest["feature_hash"]:
+            raise FeatureMismatch(
+                f"{folder / MANIFEST_FILE}: found features of hash {features.hash[:12]}, expected "
+                f"{manifest['feature_hash'][:12]}; the file was changed, train the ranker again"
+            )
+        if expected is not None:
+            features.require(expected)
+        ranker = cls(features, RankerPolicy.model_validate(manifest["policy"]))
+        ranker.best_iteration, ranker.validation_ndcg = manifest["trees"], manifest["validation_ndcg"]
+        ranker._model = CatBoost().load_model(str(folder / MODEL_FILE))
+        return ranker
+
+    def _curve(self) -> list[float]:
+        return list(self.model.get_evals_result().get("validation", {}).get(METRIC, []))
+
+    def _parameters(self, threads: int) -> dict[str, Any]:
+        policy = self.policy
+        return {
+            "loss_function": policy.loss,
+            "eval_metric": f"{METRIC};hints=skip_train~true",
+            "iterations": policy.iterations,
+            "learning_rate": policy.learning_rate,
+            "depth": policy.depth,
+            "random_seed": policy.seed,
+            "thread_count": threads,
+            "od_type": "Iter",
+            "od_wait": PATIENCE,
+            "use_best_model": True,
+            "allow_writing_files": False,
+        }
+
+    def _pool(self, rows: pl.DataFrame, *, labelled: bool = True) -> Pool:
+        absent = [name for name in self.features.names if name not in rows.columns]
+        if absent:
+            raise FeatureMismatch(f"found no {absent}, expected every feature of the ranker; build_features makes them")
+        if not labelled:
+            return Pool(self._table(rows), cat_features=list(self.features.categorical))
+        ordered = rows.sort(c.AS_OF, c.USER_ID, c.ITEM_ID)
+        groups = ordered.select(pl.struct(c.AS_OF, c.USER_ID).rank("dense")).to_series().to_numpy()
+        return Pool(
+            self._table(ordered),
+            label=ordered[c.LABEL].to_numpy(),
+            group_id=groups,
+            cat_features=list(self.features.categorical),
+        )
+
+    def _table(self, rows: pl.DataFrame) -> Any:
+        """The features as CatBoost reads them: pandas, numbers as float32 with NaN for null."""
+        numbers = [pl.col(name).cast(pl.Float32).fill_null(float("nan")) for name in self.features.numeric]
+        words = [pl.col(name).cast(pl.String) for name in self.features.categorical]
+        return rows.select(*numbers, *words).select(self.features.names).to_pandas()
+
+
+def split_by_user(rows: pl.DataFrame, share: float, rng: np.random.Generator) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """``rows`` in two parts without a common user: the larger, and about ``share`` of the users (at least one).
+
+    Raises:
+        NotEnoughData: fewer than two users.
+    """
+    users = rows[c.USER_ID].unique().sort()
+    if len(users) < 2:
+        raise NotEnoughData(
+            f"found {len(users)} users with a success among their candidates, expected at least 2; "
+            "widen label_days or wait for more events"
+        )
+    held = users.gather(np.sort(rng.permutation(len(users))[: max(1, round(share * len(users)))]))
+    inside = pl.col(c.USER_ID).is_in(held.implode())
+    return rows.filter(~inside), rows.filter(inside)

@@ -1,0 +1,76 @@
+"""Candidates of a label window, labelled with what their users then did."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from recsys import columns as c
+from recsys.sites.config import InteractionType
+
+PAIR = [c.USER_ID, c.ITEM_ID]
+
+
+def label_windows(until: datetime, *, days: int, count: int) -> list[tuple[datetime, datetime]]:
+    """``count`` windows (start, end) of ``days`` each, back to back, the last ending at ``until``; oldest first."""
+    step = timedelta(days=days)
+    return [(until - step * (n + 1), until - step * n) for n in reversed(range(count))]
+
+
+def gains(
+    interactions: pl.DataFrame,
+    types: Sequence[InteractionType],
+    *,
+    start: datetime,
+    end: datetime,
+    exclude: pl.DataFrame,
+) -> pl.DataFrame:
+    """What would have been a success in the window.
+
+    Returns:
+        user_id, item_id, label (Int32): the highest gain of the pair's events in [start, end), without pairs of gain 0
+        and those in ``exclude``; sorted by pair.
+    """
+    names, values = [kind.name for kind in types], [kind.gain for kind in types]
+    gain = pl.col(c.EVENT_TYPE).replace_strict(names, values, return_dtype=pl.Int32)
+    return (
+        interactions.filter(pl.col(c.TIMESTAMP).is_between(start, end, closed="left"))
+        .group_by(PAIR)
+        .agg(gain.max().alias(c.LABEL))
+        .filter(pl.col(c.LABEL) > 0)
+        .join(exclude, on=PAIR, how="anti")
+        .sort(PAIR)
+    )
+
+
+def training_rows(
+    rows: pl.DataFrame, labels: pl.DataFrame, *, as_of: datetime, negatives_per_user: int, rng: np.random.Generator
+) -> pl.DataFrame:
+    """The rows a ranker learns from.
+
+    Args:
+        rows: candidates with features, made from what was known before ``as_of``.
+        labels: user_id, item_id, label of the window that starts at ``as_of``.
+        as_of: start of the label window.
+        negatives_per_user: candidates of label 0 kept per user, drawn at random from all of them. Keeping the
+            best-ranked ones instead teaches the ranker that a good rank is a bad sign.
+        rng: draws them.
+
+    Returns:
+        ``rows`` of the users with at least one success among their candidates, with ``label`` (Int32) and ``as_of``;
+        sorted by user and item.
+    """
+    labelled = (
+        rows.join(labels, on=PAIR, how="left")
+        .with_columns(pl.col(c.LABEL).fill_null(0).cast(pl.Int32), pl.lit(as_of).alias(c.AS_OF))
+        .filter(pl.col(c.LABEL).max().over(c.USER_ID) > 0)
+        .sort(PAIR)
+    )
+    lots = labelled.with_columns(pl.Series(_LOT, rng.random(labelled.height)))
+    success = pl.col(c.LABEL) > 0
+    nth = pl.col(_LOT).rank("ordinal").over(c.USER_ID, success)
+    return lots.filter(success | (nth <= negatives_per_user)).drop(_LOT)
+
+
+_LOT = "_lot"
