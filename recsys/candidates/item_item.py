@@ -6,7 +6,7 @@ the number of items of user u: a long history says less about each pair.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import numpy as np
 import polars as pl
@@ -20,8 +20,9 @@ from recsys.candidates.history import History
 from recsys.errors import NotFittedError
 from recsys.types import Frozen, UserId
 
-ITEM_BLOCK = 512
-PAIR_BLOCK = 20_000
+SIMILAR: Final = pl.Schema({c.ITEM_ID: pl.String(), c.SIMILAR_ITEM_ID: pl.String(), c.SCORE: pl.Float64()})
+ITEM_BLOCK: Final = 512
+PAIR_BLOCK: Final = 20_000
 
 
 class ItemItemParams(Frozen):
@@ -75,7 +76,7 @@ class ItemItem:
         At most ``k`` available neighbours, never the item itself.
         """
         history = self._fitted()
-        frames = []
+        frames = [SIMILAR.to_frame()]
         for start in range(0, len(history.items), ITEM_BLOCK):
             scores = self._neighbours[start : start + ITEM_BLOCK].toarray()
             scores[scores <= 0] = -np.inf
@@ -89,7 +90,8 @@ class ItemItem:
                     }
                 )
             )
-        return pl.concat(frames).with_columns((pl.int_range(pl.len()).over(c.ITEM_ID) + 1).cast(pl.Int32).alias(c.RANK))
+        nth = pl.int_range(pl.len()).over(c.ITEM_ID) + 1
+        return pl.concat(frames).with_columns(nth.cast(pl.Int32).alias(c.RANK))
 
     def because(self, pairs: pl.DataFrame, *, at_most: int = 3) -> pl.DataFrame:
         """``pairs`` (user_id, item_id, …) with ``because``: items of the user's history that speak most for the item.
@@ -121,6 +123,8 @@ class ItemItem:
 
 def _similarities(matrix: sp.csr_matrix, params: ItemItemParams, available: NDArray[np.bool_]) -> sp.csr_matrix:
     """Items × items, float32; row: item known, column: item proposed; the ``neighbours`` best per row, no diagonal."""
+    if not matrix.nnz:
+        return sp.csr_matrix((matrix.shape[1], matrix.shape[1]), dtype=np.float32)
     size = np.asarray(matrix.power(2).sum(axis=0)).ravel() + params.shrinkage
     long = np.sqrt(np.maximum(np.diff(matrix.indptr), 1))
     shared = sp.diags_array(1 / long) @ matrix

@@ -24,6 +24,8 @@ VALID_SHARE: Final = 0.15
 """Share of users held back to choose the number of trees, where no validation rows are given."""
 METRIC: Final = "NDCG:top=10;type=Base"
 CURVE: Final = "validation_ndcg@10"
+WHEN_AND_WHICH_RUN: Final = ("model_guid", "train_finish_time")
+"""What CatBoost adds to a model file that differs from run to run; emptied, so that equal models are equal bytes."""
 PATIENCE: Final = 30
 """Trees without a better validation nDCG@10 before training stops."""
 THREADS: Final = 2
@@ -61,6 +63,9 @@ class Ranker:
             model.fit(self._pool(rows), eval_set=self._pool(valid), verbose=False)
         except CatBoostError as fault:
             raise NotEnoughData(f"found {rows.height} rows that nothing can be learned from: {fault}") from fault
+        metadata = model.get_metadata()
+        for key in WHEN_AND_WHICH_RUN:
+            metadata[key] = ""
         self.best_iteration = int(model.tree_count_)
         self._model = model
         self.validation_ndcg = max(self._curve())

@@ -1,0 +1,18 @@
+"""Every registered generator, found by discovery, keeps the contract."""
+
+from recsys.candidates.popularity import Popularity
+from recsys.candidates.registry import KINDS
+from recsys.testing.generators import CandidateGeneratorContract
+
+
+def _suite(kind: str) -> type[CandidateGeneratorContract]:
+    params, generator = KINDS[kind]
+    members = {"make": staticmethod(lambda: generator(params())), "personal": generator is not Popularity}
+    return type(f"Test_{kind}", (CandidateGeneratorContract,), members)
+
+
+globals().update({f"Test_{kind}": _suite(kind) for kind in KINDS})
+
+
+def test_every_generator_answers_under_its_kind():
+    assert {kind: generator(params()).name for kind, (params, generator) in KINDS.items()} == {k: k for k in KINDS}
