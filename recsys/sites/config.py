@@ -83,7 +83,7 @@ class WindowPolicy(Frozen):
     "Generators are fitted on at most this many days."
     label_days: PositiveInt = 7
     "The ranker's labels come from this many days, before the evaluation window."
-    label_windows: PositiveInt = 1
+    label_windows: PositiveInt = 4
     "How many label windows the ranker learns from, one before the other."
     evaluation_days: PositiveInt = 7
     "The last days before as_of; never seen in training."
@@ -96,8 +96,8 @@ class RankerPolicy(Frozen):
     iterations: PositiveInt = 300
     learning_rate: PositiveFloat = 0.08
     depth: Annotated[int, Field(ge=2, le=10)] = 6
-    negatives_per_user: PositiveInt = 60
-    "Candidates without success kept per user in candidates_train, best-ranked first then at random."
+    negatives_per_user: PositiveInt = 100
+    "Candidates without success kept per user in candidates_train, drawn at random from all of them."
     seed: NonNegativeInt = 7
 
 
@@ -152,6 +152,7 @@ class SiteConfig(Frozen):
     candidates: tuple[ComponentSpec, ...] = (
         ComponentSpec(kind="popularity"),
         ComponentSpec(kind="als"),
+        ComponentSpec(kind="ease"),
         ComponentSpec(kind="item_item"),
     )
     candidates_per_source: Annotated[int, Field(ge=20, le=1000)] = 100
