@@ -92,7 +92,7 @@ def shown(candidates: Iterable[Candidate], items: Mapping[ItemId, Item]) -> tupl
         RecommendedItem.model_construct(
             item_id=candidate.item_id,
             position=position,
-            score=candidate.score,
+            score=round(candidate.score, 6),
             source=candidate.source,
             because=candidate.because,
             title=(item := items[candidate.item_id]).title,

@@ -65,7 +65,7 @@ EXAMPLES = {
 }
 
 
-@router.post("/events", status_code=202, response_model=EventsAccepted)
+@router.post("/events", status_code=202, response_model=EventsAccepted, summary="Tell what users did")
 async def accept(
     site: OfSite,
     body: Annotated[Posted, Body(openapi_examples=EXAMPLES)],

@@ -11,20 +11,20 @@ from web_service.services import InService, Services
 router = APIRouter(tags=["health"])
 
 
-@router.get("/health/live")
+@router.get("/health/live", summary="Alive?")
 async def alive() -> dict[str, str]:
     """The process answers; nothing else was looked at."""
     return {"status": "alive"}
 
 
-@router.get("/health/ready", response_model=Readiness, responses={503: {"model": Readiness}})
+@router.get("/health/ready", summary="Ready?", response_model=Readiness, responses={503: {"model": Readiness}})
 async def ready(service: InService) -> Response:
     """The database answers and has its tables (else 503); and which release is live for each site."""
     found = await _readiness(service)
     return as_json(found, 200 if found.ready else 503)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
 async def metrics(service: InService) -> Response:
     """Everything measured, in Prometheus' text form."""
     return Response(service.telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")

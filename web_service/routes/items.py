@@ -21,7 +21,7 @@ from web_service.services import InService, OfSite, Services
 router = APIRouter(prefix="/v1/{site}", tags=["items"], dependencies=[Depends(needs("read"))])
 
 
-@router.get("/items")
+@router.get("/items", summary="Describe items")
 async def describe(site: OfSite, query: Annotated[ItemsQuery, Query()], service: InService) -> list[ItemFacts]:
     """Title, category and price of items, in the order asked; unknown ones are left out."""
     release_id = await _live(service, site)
@@ -32,7 +32,7 @@ async def describe(site: OfSite, query: Annotated[ItemsQuery, Query()], service:
     ]
 
 
-@router.get("/items/{item_id:path}/similar", response_model=ItemList)
+@router.get("/items/{item_id:path}/similar", response_model=ItemList, summary="Similar items")
 async def similar(
     site: OfSite,
     item_id: Annotated[Id, Path(examples=["i0007"])],
@@ -55,7 +55,7 @@ async def similar(
     return as_json(ItemList(site=site.site, release_id=release_id, items=shown(candidates[: query.k], shelf.items)))
 
 
-@router.get("/popular", response_model=ItemList)
+@router.get("/popular", response_model=ItemList, summary="Popular items")
 async def popular(
     site: OfSite, query: Annotated[PopularQuery, Query()], service: InService, request: Request
 ) -> Response:

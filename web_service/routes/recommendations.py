@@ -22,7 +22,7 @@ EXAMPLES = {
 }
 
 
-@router.get("/recommendations", response_model=Answer)
+@router.get("/recommendations", response_model=Answer, summary="Recommend items")
 async def recommend(
     site: OfSite, query: Annotated[RecommendationQuery, Query()], service: InService, request: Request
 ) -> Response:
@@ -33,7 +33,7 @@ async def recommend(
     return await _answer(service, site, Wish(**dict(query)), request)
 
 
-@router.post("/recommendations", response_model=Answer)
+@router.post("/recommendations", response_model=Answer, summary="Recommend items, asked with a body")
 async def recommend_for_body(
     site: OfSite,
     body: Annotated[RecommendationBody, Body(openapi_examples=EXAMPLES)],
@@ -44,7 +44,7 @@ async def recommend_for_body(
     return await _answer(service, site, Wish(**dict(body)), request)
 
 
-@router.get("/session", response_model=Answer)
+@router.get("/session", response_model=Answer, summary="Continue an anonymous session")
 async def continue_session(
     site: OfSite, query: Annotated[SessionQuery, Query()], service: InService, request: Request
 ) -> Response:

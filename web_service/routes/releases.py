@@ -14,7 +14,7 @@ from web_service.services import InService, OfSite
 router = APIRouter(prefix="/v1/{site}/releases", tags=["releases"])
 
 
-@router.get("", dependencies=[Depends(needs("read"))])
+@router.get("", dependencies=[Depends(needs("read"))], summary="List releases")
 def listing(site: OfSite, service: InService) -> ReleaseList:
     """The site's releases, newest first, and which one is live."""
     dsn = service.settings.postgres_dsn()
@@ -23,13 +23,13 @@ def listing(site: OfSite, service: InService) -> ReleaseList:
     )
 
 
-@router.post("/rollback", dependencies=[Depends(needs("admin"))])
+@router.post("/rollback", dependencies=[Depends(needs("admin"))], summary="Roll back to the release before")
 def roll_back(site: OfSite, service: InService) -> LiveRelease:
     """The release before the live one answers again; repeat to go further back."""
     return lifecycle.rollback(service.settings.postgres_dsn(), site.site, datetime.now(UTC))
 
 
-@router.post("/{release_id}/activate", dependencies=[Depends(needs("admin"))])
+@router.post("/{release_id}/activate", dependencies=[Depends(needs("admin"))], summary="Activate a release")
 def activate(site: OfSite, release_id: Annotated[Id, Path()], service: InService) -> LiveRelease:
     """This release answers from now on."""
     return lifecycle.activate(service.settings.postgres_dsn(), site.site, release_id, datetime.now(UTC))

@@ -12,7 +12,7 @@ from web_service.sites import SiteBook
 router = APIRouter(prefix="/v1", tags=["sites"], dependencies=[Depends(needs("read"))])
 
 
-@router.get("/sites")
+@router.get("/sites", summary="List sites")
 async def listing(service: InService) -> list[SiteSummary]:
     """The sites that are set up; one whose YAML has faults is named with its fault."""
     return [_summary(service.sites, site) for site in service.sites.ids()]

@@ -4,16 +4,27 @@ from datetime import timedelta
 
 import pytest
 
+from recsys.local.servers.postgres import create_database
 from recsys.serving import publishing
 from recsys.serving.migrate import migrate
+from recsys.serving.postgres import transaction
 from recsys.testing.small_release import NOON, SITE, write_small_release
 
 
+@pytest.fixture(scope="session")
+def serving_database(postgres) -> str:
+    settings = postgres.model_copy(update={"recsys_postgres_database": "serving"})
+    create_database(postgres, "serving")
+    return settings.postgres_dsn()
+
+
 @pytest.fixture
-def dsn(createdb) -> str:
-    address = createdb().postgres_dsn()
-    migrate(address)
-    return address
+def dsn(serving_database) -> str:
+    """A database with every migration and nothing else."""
+    with transaction(serving_database) as cursor:
+        cursor.execute("SET LOCAL client_min_messages = warning; DROP SCHEMA IF EXISTS recsys CASCADE")
+    migrate(serving_database)
+    return serving_database
 
 
 @pytest.fixture
