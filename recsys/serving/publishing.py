@@ -132,7 +132,7 @@ def publish(
                 f"release {release_id} was refused ({release.reason}); a refused release is not published"
             )
         if release.published and release.state in ("live", "canary"):
-            return _require_counts(release_id, _counts(cursor, release_id), manifest_rows)
+            return _counts(cursor, release_id)
         _drop(cursor, release_id)
         for part in _PARTS:
             _write(cursor, part, release_id, folder)
