@@ -15,7 +15,7 @@ setup: $(STAMP) ## the environment, without starting anything
 $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -I recsys/local/preflight.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+	@$(BIN)/python -m pip install --quiet --no-cache-dir --disable-pip-version-check "uv>=0.9,<1"
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@

@@ -45,7 +45,7 @@ class AirflowApi:
         """A client of the settings' Airflow, closed at the end."""
         login = {"username": settings.recsys_airflow_user}
         login["password"] = settings.recsys_airflow_password.get_secret_value()
-        with httpx.Client(base_url=settings.airflow_url, timeout=PATIENCE) as client:
+        with httpx.Client(base_url=settings.airflow_url, timeout=PATIENCE, trust_env=False) as client:
             token = _checked(client.post("/auth/token", json=login))["access_token"]
             client.headers["Authorization"] = f"Bearer {token}"
             yield cls(client)

@@ -53,6 +53,7 @@ def first_answer(settings: Settings, site: SiteId) -> dict[str, Any]:
         params={"user_id": _someone(settings, site), "k": 5},
         headers={"Authorization": f"Bearer {key}"} if key else {},
         timeout=30,
+        trust_env=False,
     )
     if answer.is_error:
         raise PlatformError(f"The web service answered {answer.status_code} for {site}: {answer.text[:500]}")

@@ -7,7 +7,7 @@ from recsys.local.servers import Server
 
 PATIENCE = 300.0
 """Seconds in which a server must answer; on two idle cores the slowest needs about forty the first time."""
-PAUSE = 0.3
+PAUSE = 0.5
 """Seconds between two tries."""
 
 

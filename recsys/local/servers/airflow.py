@@ -9,12 +9,11 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-import httpx
 from dotenv import dotenv_values
 
 from recsys.layout import Settings
 from recsys.local.servers import marks
-from recsys.local.servers.http import PATIENCE, answers
+from recsys.local.servers.http import answers, fetch
 from recsys.local.servers.postgres import create_database
 from recsys.local.servers.server import PROJECT, Server
 
@@ -93,9 +92,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
 
 def component_health(settings: Settings) -> dict[str, dict[str, str | None]]:
     """Airflow's own report: per component its status and its latest heartbeat."""
-    answer = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=PATIENCE)
-    answer.raise_for_status()
-    return dict(answer.json())
+    return dict(json.loads(fetch(f"{settings.airflow_url}/api/v2/monitor/health")))
 
 
 def _airflow(*words: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from recsys.layout import LOOPBACK, Settings
+from recsys.local.servers.http import fetch
 from recsys.local.servers.server import Server
 
 INNER = (
@@ -65,7 +66,8 @@ def _make_folder(folder: Path) -> None:
 
 
 def _find_buckets(settings: Settings) -> None:
-    import boto3
+    fetch(f"{settings.s3_endpoint_url}/healthz")
+    import boto3  # slow to import, so not before there is somebody to ask
 
     client = boto3.client(
         "s3",
