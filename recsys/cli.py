@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich import get_console
-from rich.table import Table
+from rich.table import Column, Table
 
 from recsys.errors import ConfigError, RecsysError
 from recsys.layout import Settings
@@ -205,7 +205,7 @@ def releases_list(site: Site, as_json: AsJson = False) -> None:
     if as_json:
         _print_json({"releases": [release.model_dump(mode="json") for release in found]})
         return
-    table = Table("release", "state", "as of", "activated", "why")
+    table = Table(Column("release", no_wrap=True), "state", "as of", "activated", "why", box=None)
     for release in found:
         table.add_row(
             release.release_id,
@@ -277,10 +277,19 @@ def _print_json(found: Any) -> None:
 
 
 def _print_evaluation(report: dict[str, Any]) -> None:
-    table = Table("contestant", *next(iter(report["contestants"].values()))["metrics"])
-    for name, found in report["contestants"].items():
-        table.add_row(name, *(f"{value:.4f}" for value in found["metrics"].values()))
-    get_console().print(table)
+    out = get_console()
+    out.print(
+        f"{report['release_id']}: {report['users']} users ({report['cold_users']} cold), "
+        f"{report['window_start'][:10]} until {report['window_end'][:10]}. {report['decision']['reason']}",
+        highlight=False,
+    )
+    table = Table("contestant", "nDCG@10 (95 %)", "recall@20 (95 %)", "hit rate@10", "coverage@10", box=None)
+    for name, found in sorted(report["contestants"].items(), key=lambda each: -each[1]["metrics"]["ndcg@10"]):
+        intervals = [f"{i['mean']:.4f} ({i['low']:.4f}–{i['high']:.4f})" for i in found["intervals"].values()]
+        table.add_row(
+            name, *intervals, *(f"{found['metrics'][metric]:.4f}" for metric in ("hit_rate@10", "coverage@10"))
+        )
+    out.print(table)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ class Settings(BaseSettings):
     "Everything the embedded platform keeps: database, objects, logs, sites."
     recsys_sites_dir: Path | None = None
     "One YAML per site; default: sites/ under RECSYS_HOME."
-    recsys_data_url: str = ""
-    "Event log and releases: s3://bucket/prefix or a folder; default: data/ under RECSYS_HOME."
+    recsys_data_url: str = "s3://recsys/data"
+    "Event log and releases: s3://bucket/prefix, or a folder; empty: data/ under RECSYS_HOME."
     recsys_exchange_dir: Path = Path("postgres_data")
     "Files of a release on their way into Postgres."
 

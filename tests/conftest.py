@@ -85,6 +85,6 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Everything that `make up` starts, Airflow included, without the first load."""
-    chosen = settings_in(tmp_path_factory.mktemp("platform"))
+    chosen = settings_in(tmp_path_factory.mktemp("platform")).model_copy(update={"recsys_data_url": "s3://recsys/data"})
     with running(chosen, say=print):
         yield chosen

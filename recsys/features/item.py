@@ -3,6 +3,7 @@
 import polars as pl
 
 from recsys import columns as c
+from recsys.features.exact import exact
 
 WINDOWS = {c.ITEM_POPULARITY_1D: 1, c.ITEM_POPULARITY_7D: 7, c.ITEM_POPULARITY_28D: 28}
 """Popularity column → days before as_of."""
@@ -28,7 +29,7 @@ def popularity(known: pl.DataFrame) -> pl.DataFrame:
             pl.col(c.AGE_DAYS).max().alias(c.ITEM_AGE_DAYS),
             pl.col(c.AGE_DAYS).min().alias(c.ITEM_DAYS_SINCE_LAST),
             (pl.len() / everybody).alias(c.ITEM_REPEAT_RATE),
-            pl.col(c.WEIGHT).mean().alias(c.ITEM_MEAN_WEIGHT),
+            exact(pl.col(c.WEIGHT).cast(pl.Float64).mean()).alias(c.ITEM_MEAN_WEIGHT),
         )
         .with_columns(((pl.col(c.ITEM_POPULARITY_7D) + 1) / (pl.col(c.ITEM_POPULARITY_28D) + 1)).alias(c.ITEM_TREND))
     )

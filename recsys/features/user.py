@@ -3,6 +3,7 @@
 import polars as pl
 
 from recsys import columns as c
+from recsys.features.exact import exact
 
 
 def activity(known: pl.DataFrame) -> pl.DataFrame:
@@ -17,5 +18,5 @@ def activity(known: pl.DataFrame) -> pl.DataFrame:
         pl.col(c.TIMESTAMP).dt.date().n_unique().alias(c.USER_ACTIVE_DAYS),
         pl.col(c.AGE_DAYS).min().alias(c.USER_DAYS_SINCE_LAST),
         pl.col(c.AGE_DAYS).max().alias(c.USER_DAYS_SINCE_FIRST),
-        pl.col(c.PRICE).mean().alias(c.USER_MEAN_PRICE),
+        exact(pl.col(c.PRICE).mean()).alias(c.USER_MEAN_PRICE),
     )

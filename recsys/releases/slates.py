@@ -10,6 +10,8 @@ from recsys.ranking.ranker import Ranker
 from recsys.ranking.slates import rank_rows
 from recsys.serving.files import RECOMMENDATIONS, conform
 
+RANKED = "ranked:"
+"Before the generator's name in the source of a served item."
 EVALUATED = 20
 "Positions that count when slates are judged."
 
@@ -50,7 +52,7 @@ def recommendations(ranked: pl.DataFrame, bought: pl.DataFrame, explainer: ItemI
         .agg(
             pl.col(c.ITEM_ID).alias(c.ITEM_IDS),
             pl.col(c.SCORE).alias(c.SCORES),
-            pl.col(c.SOURCE).alias(c.SOURCES),
+            (RANKED + pl.col(c.SOURCE)).alias(c.SOURCES),
             pl.col(c.BECAUSE).alias(c.BECAUSE_ITEMS),
         )
     )

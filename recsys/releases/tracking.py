@@ -1,7 +1,7 @@
 """MLflow: the run of a training, and the registry of each site's ranker.
 
-Artifacts go through the tracking server, which keeps them on S3; a client needs its address alone. MLflow prints where a
-run can be seen; that goes to stderr, so that stdout stays the caller's.
+Artifacts go through the tracking server, which keeps them on S3; a client needs its address alone. MLflow prints where
+a run can be seen; that goes to stderr, so that stdout stays the caller's.
 """
 
 import sys

@@ -1,0 +1,91 @@
+"""What a user of the platform sees: Airflow runs, answers come, events change them at once."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from recsys.datasets.tables import INTERACTED
+from recsys.layout import Settings
+from recsys.local.airflow_api import AirflowApi
+from recsys.serving.lifecycle import live_release
+from recsys.stages.context import open_context
+from tests.end_to_end.conftest import FIRST, start_chain, until, write_site
+
+pytestmark = pytest.mark.platform
+
+SITE = "e2e_shop"
+
+
+@pytest.fixture(scope="module")
+def web(platform: Settings) -> Iterator[httpx.Client]:
+    write_site(platform.sites_dir, SITE)
+    start_chain(platform, SITE)
+    until(lambda: live_release(platform.postgres_dsn(), SITE))
+    with httpx.Client(base_url=platform.web_url, timeout=30) as client:
+        yield client
+
+
+def recommended(web: httpx.Client, **query: object) -> dict:
+    answer = web.get(f"/v1/{SITE}/recommendations", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def known_user(web: httpx.Client) -> str:
+    return web.get(f"/v1/{SITE}/users", params={"limit": 1}).json()["users"][0]
+
+
+def test_a_known_user_gets_ranked_items(web: httpx.Client, platform: Settings):
+    answer = recommended(web, user_id=known_user(web), k=10)
+    live = live_release(platform.postgres_dsn(), SITE)
+    assert live is not None
+    assert answer["release_id"] == live.release_id
+    assert [item["position"] for item in answer["items"]] == list(range(1, 11))
+    assert len({item["item_id"] for item in answer["items"]}) == 10
+    assert any(item["source"].startswith("ranked:") for item in answer["items"])
+
+
+def test_a_stranger_gets_popular_items(web: httpx.Client):
+    answer = recommended(web, user_id="nobody-we-know", k=20)
+    assert len(answer["items"]) == 20
+    assert {item["source"] for item in answer["items"]} == {"popular"}
+
+
+def test_three_events_change_the_next_answer_and_say_because_of_what(web: httpx.Client):
+    stranger = "just-arrived"
+    before = recommended(web, user_id=stranger, k=10)
+    seen = [item["item_id"] for item in before["items"][:3]]
+    events = [{"user_id": stranger, "item_id": item, "event_type": "view"} for item in seen]
+    assert web.post(f"/v1/{SITE}/events", json=events).status_code == 202
+
+    after = recommended(web, user_id=stranger, k=10)
+    assert [item["item_id"] for item in after["items"]] != [item["item_id"] for item in before["items"]]
+    explained = [item for item in after["items"] if item["because"]]
+    assert explained
+    assert all(set(item["because"]) <= set(seen) for item in explained)
+    history = web.get(f"/v1/{SITE}/users/{stranger}/events").json()["events"]
+    assert {event["item_id"] for event in history} == set(seen)
+
+
+def test_a_bought_item_is_never_shown_again(web: httpx.Client):
+    user = known_user(web)
+    first = recommended(web, user_id=user, k=10)["items"][0]["item_id"]
+    bought = {"user_id": user, "item_id": first, "event_type": "purchase", "value": 9.5}
+    assert web.post(f"/v1/{SITE}/events", json=bought).status_code == 202
+    for mode in ("blended", "offline", "online"):
+        assert first not in {item["item_id"] for item in recommended(web, user_id=user, k=100, mode=mode)["items"]}
+
+
+def test_one_day_again_by_airflows_backfill_gives_the_same_bytes(web: httpx.Client, platform: Settings):
+    context = open_context(platform)
+    [before] = [each for each in context.datasets.manifests(SITE) if each.day == FIRST]
+    with AirflowApi.connect(platform) as airflow:
+        dag_id = f"ingest_events__{SITE}"
+        known = {run.dag_run_id for run in airflow.runs(dag_id)}
+        airflow.backfill(dag_id, FIRST, FIRST)
+        run = until(lambda: next((run for run in airflow.runs(dag_id) if run.dag_run_id not in known), None))
+        assert airflow.wait(run, 300).state == "success"
+    [after] = [each for each in context.datasets.manifests(SITE) if each.day == FIRST]
+    assert after.content_hash == before.content_hash
+    assert after.tables[INTERACTED].rows > 0

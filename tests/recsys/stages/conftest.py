@@ -1,0 +1,64 @@
+"""A small simulated site on real servers: Postgres, S3 and MLflow."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from recsys.layout import Settings
+from recsys.local.servers.postgres import create_database
+from recsys.serving.migrate import migrate
+from recsys.stages.context import StageContext, open_context
+
+SITE = "small_shop"
+FIRST = date(2026, 3, 1)
+DAYS = 40
+AS_OF = datetime(2026, 4, 10, tzinfo=UTC)
+assert AS_OF.date() == FIRST + timedelta(days=DAYS)
+
+YAML = """
+site: {site}
+source: {{kind: simulator, params: {{seed: 11, users: 250, items: 160}}}}
+interactions:
+  - {{name: view, weight: 1.0, gain: 1}}
+  - {{name: cart, weight: 3.0, gain: 2}}
+  - {{name: purchase, weight: 5.0, gain: 3}}
+windows: {{history_days: 60, label_days: 7, evaluation_days: 7}}
+ranker: {{iterations: 60}}
+candidates_per_source: 60
+gate: {{min_users: 20}}
+"""
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def make_context(mlflow_server: Settings, tmp_path: Path) -> Callable[[], StageContext]:
+    """Makes a context of its own at each call: a fresh database, bucket prefix and exchange folder, one small site."""
+
+    def make() -> StageContext:
+        number = next(_numbers)
+        name = f"stages_{number}"
+        create_database(mlflow_server, name)
+        sites = tmp_path / f"sites_{number}"
+        sites.mkdir()
+        (sites / f"{SITE}.yaml").write_text(YAML.format(site=SITE))
+        settings = mlflow_server.model_copy(
+            update={
+                "recsys_postgres_database": name,
+                "recsys_data_url": f"s3://{mlflow_server.recsys_mlflow_bucket}/{name}",
+                "recsys_sites_dir": sites,
+                "recsys_exchange_dir": tmp_path / f"exchange_{number}",
+            }
+        )
+        migrate(settings.postgres_dsn())
+        return open_context(settings)
+
+    return make
+
+
+@pytest.fixture
+def context(make_context: Callable[[], StageContext]) -> StageContext:
+    return make_context()

@@ -1,0 +1,212 @@
+"""From the log to a live release, on real Postgres, S3 and MLflow."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import mlflow
+import polars as pl
+import psycopg2
+import pytest
+
+from recsys import columns as c
+from recsys.errors import NotEnoughData, ReleaseError, UnknownSiteError
+from recsys.events.simulator import Shop, ShopParams
+from recsys.releases import files as f
+from recsys.serving import lifecycle
+from recsys.stages import (
+    build_candidates,
+    change_release,
+    ingest_events,
+    maintain_storage,
+    release_recommendations,
+    train_ranker,
+)
+from recsys.stages.context import StageContext
+from recsys.stages.release_recommendations import ReleaseReport
+from tests.recsys.stages.conftest import AS_OF, DAYS, FIRST, SITE
+
+pytestmark = pytest.mark.platform
+
+
+def release(context: StageContext, days: int = DAYS) -> ReleaseReport:
+    ingest_events.run(site=SITE, first=FIRST, days=days, context=context)
+    built = build_candidates.run(site=SITE, context=context)
+    train_ranker.run(site=SITE, release_id=built.release_id, context=context)
+    return release_recommendations.run(site=SITE, release_id=built.release_id, context=context)
+
+
+def edit_site(context: StageContext, old: str, new: str) -> None:
+    path = context.settings.sites_dir / f"{SITE}.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def rows_in_postgres(context: StageContext, release_id: str) -> dict[str, int]:
+    queries = {
+        "recommendations.parquet": "SELECT count(*) FROM recsys.slate WHERE release_id = %s",
+        "items.parquet": "SELECT count(*) FROM recsys.item WHERE release_id = %s",
+        "similar.parquet": "SELECT sum(cardinality(item_ids)) FROM recsys.similar WHERE release_id = %s",
+        "top_popular.parquet": "SELECT sum(cardinality(item_ids)) FROM recsys.popular WHERE release_id = %s",
+    }
+    with psycopg2.connect(context.dsn) as connection, connection.cursor() as cursor:
+        counts = {}
+        for name, query in queries.items():
+            cursor.execute(query, (release_id,))
+            counts[name] = cursor.fetchone()[0]
+    connection.close()
+    return counts
+
+
+def test_the_log_becomes_a_live_release(context: StageContext):
+    report = release(context)
+
+    assert report.accepted, report.reason
+    live = lifecycle.live_release(context.dsn, SITE)
+    assert live is not None
+    assert live.release_id == report.release_id
+    shown = change_release.shown(site=SITE, release_id=report.release_id, context=context)
+    expected = {name: shown["manifest"]["files"][name]["rows"] for name in f.SERVED}
+    assert report.rows == expected
+    assert rows_in_postgres(context, report.release_id) == expected
+
+    folder = context.settings.recsys_exchange_dir / SITE
+    assert {path.name for path in folder.iterdir()} == set(f.EXPORTED)
+    slates = pl.read_parquet(folder / f.RECOMMENDATIONS)
+    users = context.datasets.scan("interactions", SITE).select(c.USER_ID).unique().collect().height
+    assert slates.height == users
+
+    mlflow.set_tracking_uri(context.tracking_uri)
+    client = mlflow.MlflowClient()
+    version = client.get_model_version_by_alias(f"{SITE}-ranker", "live")
+    run = client.get_run(version.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["release_id"] == report.release_id
+    assert run.data.params["data_hash"] == shown["manifest"]["data_hash"]
+    assert run.data.metrics["ranked_ndcg_at_10"] > run.data.metrics["popularity_ndcg_at_10"]
+    artifacts = {artifact.path for artifact in client.list_artifacts(version.run_id)}
+    assert {"feature_importance.png", "evaluation_report.json", "manifest.json"} <= artifacts
+    model = mlflow.catboost.load_model(f"models:/{SITE}-ranker@live")
+    assert model.tree_count_ == run.data.metrics["trees"]
+
+
+def test_slates_show_what_users_truly_want(context: StageContext):
+    report = release(context)
+    folder = context.settings.recsys_exchange_dir / SITE
+    slates = pl.read_parquet(folder / f.RECOMMENDATIONS)
+    popular = pl.read_parquet(folder / f.TOP_POPULAR).filter(pl.col(c.CATEGORY) == "").sort(c.RANK)[c.ITEM_ID]
+    users = slates.select(c.USER_ID, c.EXCLUDED_ITEMS)
+    may_see = users.join(popular.to_frame(), how="cross").filter(~pl.col(c.ITEM_ID).is_in(pl.col(c.EXCLUDED_ITEMS)))
+    shop = Shop(ShopParams(seed=11, users=250, items=160))
+
+    def wanted(pairs: pl.DataFrame) -> float:
+        top = pairs.group_by(c.USER_ID, maintain_order=True).head(10).select(c.USER_ID, c.ITEM_ID)
+        return float(shop.expected_gain(top, AS_OF.date())[c.SCORE].mean())
+
+    assert report.accepted
+    ranked = slates.select(c.USER_ID, pl.col(c.ITEM_IDS).alias(c.ITEM_ID)).explode(c.ITEM_ID)
+    assert wanted(ranked) > 1.15 * wanted(may_see)
+
+
+def test_never_an_unavailable_or_bought_item(context: StageContext):
+    release(context)
+    folder = context.settings.recsys_exchange_dir / SITE
+    slates = pl.read_parquet(folder / f.RECOMMENDATIONS)
+    shown = slates.select(c.USER_ID, pl.col(c.ITEM_IDS).alias(c.ITEM_ID)).explode(c.ITEM_ID).drop_nulls()
+    bought = (
+        context.datasets.scan("interactions", SITE)
+        .filter(pl.col(c.EVENT_TYPE) == "purchase")
+        .select(c.USER_ID, c.ITEM_ID)
+        .unique()
+        .collect()
+    )
+    items = pl.read_parquet(folder / f.ITEMS)
+
+    assert bought.height > 0
+    assert shown.join(bought, on=[c.USER_ID, c.ITEM_ID]).is_empty()
+    assert shown.join(items.filter(~pl.col(c.AVAILABLE)), on=c.ITEM_ID).is_empty()
+    assert slates.explode(c.EXCLUDED_ITEMS).drop_nulls(c.EXCLUDED_ITEMS).height == bought.height
+
+
+def test_the_same_again_finds_nothing_new(context: StageContext):
+    report = release(context)
+    again = build_candidates.run(site=SITE, context=context)
+    assert again.unchanged
+    assert again.release_id == report.release_id
+
+
+def test_same_log_elsewhere_gives_the_same_files(make_context):
+    first, second = make_context(), make_context()
+    reports = [release(context) for context in (first, second)]
+    manifests = [
+        change_release.shown(site=SITE, release_id=report.release_id, context=context)["manifest"]
+        for context, report in zip((first, second), reports, strict=True)
+    ]
+    assert reports[0].release_id == reports[1].release_id
+    assert manifests[0]["files"] == manifests[1]["files"]
+
+
+def test_a_worse_release_is_refused_and_the_live_one_stays(context: StageContext):
+    live = release(context)
+    edit_site(context, "gate: {min_users: 20}", "gate: {min_users: 20, min_lift_over_popularity: 50.0}")
+    refused = release(context)
+
+    assert not refused.accepted
+    assert "over popularity" in refused.reason
+    assert refused.rows == {}
+    pointer = lifecycle.live_release(context.dsn, SITE)
+    assert pointer is not None
+    assert pointer.release_id == live.release_id
+    states = {each.release_id: each.state for each in change_release.listed(site=SITE, context=context)}
+    assert states == {live.release_id: "live", refused.release_id: "refused"}
+    assert change_release.judged(site=SITE, context=context)["release_id"] == refused.release_id
+
+
+def test_roll_back_and_activate_move_pointer_and_alias(context: StageContext):
+    first = release(context)
+    ingest_events.run(site=SITE, first=FIRST + timedelta(days=DAYS), context=context)
+    second = release(context, days=DAYS)
+
+    assert second.accepted, second.reason
+    assert change_release.roll_back(site=SITE, context=context).release_id == first.release_id
+    mlflow.set_tracking_uri(context.tracking_uri)
+    version = mlflow.MlflowClient().get_model_version_by_alias(f"{SITE}-ranker", "live")
+    assert version.tags["release_id"] == first.release_id
+    assert (
+        change_release.activate(site=SITE, release_id=second.release_id, context=context).release_id
+        == second.release_id
+    )
+    with pytest.raises(ReleaseError, match="next in line"):
+        change_release.retire(site=SITE, release_id=first.release_id, context=context)
+
+
+def test_maintenance_keeps_what_serves(context: StageContext):
+    report = release(context)
+    before = context.blobs.list("")
+    kept = maintain_storage.run(site=SITE, context=context)
+    assert kept.retired == ()
+    assert (kept.removed_files, kept.removed_objects) == (0, 0)
+    assert context.blobs.list("") == before
+    assert rows_in_postgres(context, report.release_id) == report.rows
+
+
+def test_too_short_a_log_is_said_clearly(context: StageContext):
+    with pytest.raises(NotEnoughData, match="no event log"):
+        build_candidates.run(site=SITE, context=context)
+    ingest_events.run(site=SITE, first=FIRST, days=3, context=context)
+    with pytest.raises(NotEnoughData, match="14 days before 2026-03-04"):
+        build_candidates.run(site=SITE, context=context)
+
+
+def test_stages_out_of_order_say_what_is_missing(context: StageContext):
+    with pytest.raises(ReleaseError, match="build candidates first"):
+        train_ranker.run(site=SITE, context=context)
+    ingest_events.run(site=SITE, first=FIRST, days=DAYS, context=context)
+    built = build_candidates.run(site=SITE, context=context)
+    with pytest.raises(ReleaseError, match=f"{f.CATBOOST_MODEL}.*train_ranker"):
+        release_recommendations.run(site=SITE, release_id=built.release_id, context=context)
+
+
+def test_an_unknown_site_is_named(context: StageContext, tmp_path: Path):
+    with pytest.raises(UnknownSiteError, match="small_shop"):
+        build_candidates.run(site="nowhere", context=context)
