@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from airflow.sdk import BaseNotifier
 from airflow.sdk.definitions.context import Context
+from airflow.sdk.log import mask_secret
 
 from recsys.layout import Settings
 from recsys.types import SiteId
@@ -30,6 +31,8 @@ class FailureNotifier(BaseNotifier):
             return
         from apprise import Apprise, NotifyType
 
+        for address in addresses:
+            mask_secret(address)  # Apprise writes an address that it does not understand into the log
         told = Apprise()
         refused = [position for position, address in enumerate(addresses, start=1) if not told.add(address)]
         if refused:

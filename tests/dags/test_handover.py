@@ -1,0 +1,38 @@
+import pytest
+from airflow.sdk.definitions.asset import AssetUniqueKey
+from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.execution_time.context import OutletEventAccessor
+
+from recsys_airflow.assets import candidates
+from recsys_airflow.handover import hand_over, handed_over
+
+
+@pytest.fixture
+def event():
+    return OutletEventAccessor(key=AssetUniqueKey.from_asset(candidates("alpha")))
+
+
+@pytest.mark.parametrize("outcome", [{}, {"unchanged": False}, {"accepted": True, "reason": "better"}])
+def test_the_event_names_the_release(event, outcome):
+    assert hand_over({"release_id": "r1", **outcome}, event) == "r1"
+    assert event.extra == {"release_id": "r1"}
+
+
+def test_nothing_new_is_skipped_and_says_so(event):
+    with pytest.raises(AirflowSkipException, match="nothing new: release r1"):
+        hand_over({"release_id": "r1", "unchanged": True}, event)
+    assert event.extra == {}
+
+
+def test_a_refused_release_is_skipped_with_the_gates_sentence(event):
+    with pytest.raises(AirflowSkipException, match=r"r1 does not go live.*Refused: too few users\."):
+        hand_over({"release_id": "r1", "accepted": False, "reason": "Refused: too few users."}, event)
+    assert event.extra == {}
+
+
+def test_a_release_named_by_hand_wins():
+    assert handed_over({"release_id": "r1"}, {candidates("alpha"): ["some event"]}, None) == "r1"
+
+
+def test_a_run_by_hand_without_a_name_leaves_it_to_the_stage():
+    assert handed_over({"release_id": None}, {}, None) is None

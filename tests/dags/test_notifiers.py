@@ -1,0 +1,102 @@
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk._shared.secrets_masker import redact
+
+from recsys.errors import PartitionRefused
+from recsys_airflow.notifiers import SILENT_END, FailureNotifier
+
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # of Apprise's own, below Python 3.13
+
+
+class Inbox(HTTPServer):
+    """Keeps every message that is posted to it."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Letterbox)
+        self.messages: list[dict[str, str]] = []
+
+
+class Letterbox(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.server.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Stay quiet."""
+
+
+@pytest.fixture
+def inbox(monkeypatch) -> Iterator[Inbox]:
+    with Inbox() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("RECSYS_NOTIFY_URLS", f"json://127.0.0.1:{server.server_port}/")
+        yield server
+        server.shutdown()
+
+
+class Attempt:
+    """What Airflow gives of a task."""
+
+    task_id = "ingest"
+    log_url = "http://127.0.0.1:8080/dags/d/runs/r/tasks/ingest"
+
+
+@pytest.fixture
+def context():
+    dag = DAG("ingest_events__alpha", schedule=None)
+    error = PartitionRefused("2026-08-01: 40 of 100 rows are bad, expected at most 20\nsamples follow")
+    return {"dag": dag, "run_id": "manual__1", "ti": Attempt(), "exception": error}
+
+
+def test_a_failed_task_is_told_with_site_run_sentence_and_link(inbox, context):
+    FailureNotifier("alpha")(context)
+    [message] = inbox.messages
+    assert message["title"] == "ingest_events__alpha failed"
+    assert message["type"] == "failure"
+    assert message["message"].splitlines() == [
+        "site: alpha",
+        "run: manual__1",
+        "task: ingest",
+        "why: PartitionRefused: 2026-08-01: 40 of 100 rows are bad, expected at most 20",
+        f"log: {Attempt.log_url}",
+    ]
+
+
+def test_a_task_that_was_killed_left_no_error(inbox, context):
+    del context["exception"]
+    FailureNotifier("alpha")(context)
+    assert f"why: {SILENT_END}" in inbox.messages[0]["message"].splitlines()
+
+
+def test_a_run_that_took_too_long_is_told(inbox, context):
+    FailureNotifier("alpha")({"dag": context["dag"], "run_id": "manual__1", "reason": "timed_out"})
+    assert "why: the run was stopped: timed out" in inbox.messages[0]["message"].splitlines()
+
+
+def test_a_run_whose_task_failed_is_not_told_twice(inbox, context):
+    FailureNotifier("alpha")(context | {"reason": "task_failure"})
+    assert inbox.messages == []
+
+
+def test_nobody_is_told_by_default(inbox, context, monkeypatch):
+    monkeypatch.delenv("RECSYS_NOTIFY_URLS")
+    monkeypatch.chdir("/")
+    FailureNotifier("alpha")(context)
+    assert inbox.messages == []
+
+
+def test_every_address_that_works_is_told_and_the_others_cost_a_warning(inbox, context, monkeypatch, capsys):
+    dead, good = "json://127.0.0.1:9/", f"json://127.0.0.1:{inbox.server_port}/"
+    monkeypatch.setenv("RECSYS_NOTIFY_URLS", f"token-with-a-typo {dead} {good}")
+    FailureNotifier("alpha")(context)
+    assert len(inbox.messages) == 1
+    written = capsys.readouterr().out
+    assert "no known kind of address at position [1]" in written
+    assert "at least one of 2 addresses could not be told" in written
+    assert redact("Unsupported URL: token-with-a-typo") == "Unsupported URL: ***"

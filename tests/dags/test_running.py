@@ -1,0 +1,148 @@
+"""The DAGs as Airflow's scheduler runs them, with the real stages on real servers."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import TypeVar
+
+import httpx
+import pytest
+
+from recsys.datasets.blobs import open_blobs
+from recsys.datasets.store import DatasetStore
+from recsys.layout import Settings
+from recsys.local.airflow_api import AirflowApi, Run
+from recsys.serving.lifecycle import releases
+
+pytestmark = pytest.mark.platform
+
+T = TypeVar("T")
+SITE, LATER = "small_shop", "later_shop"
+YAML = """\
+site: {site}
+source: {{kind: simulator, params: {{users: 150, items: 120}}}}
+interactions:
+  - {{name: view, weight: 1.0, gain: 1}}
+  - {{name: cart, weight: 3.0, gain: 2}}
+  - {{name: purchase, weight: 5.0, gain: 3}}
+ranker: {{iterations: 20}}
+gate: {{min_users: 10, min_lift_over_popularity: {lift}}}
+"""
+FIRST, DAYS = date(2026, 3, 1), 60
+PATIENCE = 300.0
+
+
+@pytest.fixture(scope="module")
+def airflow(platform: Settings) -> Iterator[AirflowApi]:
+    platform.sites_dir.mkdir(parents=True, exist_ok=True)
+    for site, lift in ((SITE, -1.0), (LATER, 1000.0)):
+        (platform.sites_dir / f"{site}.yaml").write_text(YAML.format(site=site, lift=lift))
+    with AirflowApi.connect(platform) as api:
+        until(lambda: {f"release_recommendations__{SITE}", f"ingest_events__{LATER}"} <= api.dag_ids())
+        yield api
+    for site in (SITE, LATER):
+        (platform.sites_dir / f"{site}.yaml").unlink()
+
+
+def until(look: Callable[[], T]) -> T:
+    end = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(1)
+    return found
+
+
+def chain_of(airflow: AirflowApi, site: str, run: Run) -> dict[str, dict[str, str | None]]:
+    """The run and those that followed it by assets, each to its end: the states of their tasks by DAG."""
+    found = {}
+    for stage in ("ingest_events", "build_candidates", "train_ranker", "release_recommendations"):
+        if stage != "ingest_events":
+            [run] = until(lambda stage=stage: airflow.runs(f"{stage}__{site}"))
+        run = airflow.wait(run, PATIENCE)
+        found[stage] = airflow.task_states(run)
+    return found
+
+
+def log_of(platform: Settings, run: Run, task: str) -> str:
+    with AirflowApi.connect(platform) as api:
+        path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.dag_run_id}/taskInstances/{task}/logs/1"
+        return api._client.get(path).text
+
+
+def days_in_the_log(platform: Settings, site: str) -> list[date]:
+    store = DatasetStore(open_blobs(platform.data_url, platform))
+    return [manifest.day for manifest in store.manifests(site)]
+
+
+def test_a_range_becomes_a_live_release_by_assets_alone(platform: Settings, airflow: AirflowApi) -> None:
+    run = airflow.trigger(f"ingest_events__{SITE}", {"start_date": FIRST.isoformat(), "days": DAYS})
+    states = chain_of(airflow, SITE, run)
+    assert states == {
+        "ingest_events": {"ingest": "success"},
+        "build_candidates": {"build": "success", "announce": "success"},
+        "train_ranker": {"train": "success", "announce": "success"},
+        "release_recommendations": {"release": "success", "announce": "success"},
+    }
+    assert len(days_in_the_log(platform, SITE)) == DAYS
+    assert [release.state for release in releases(platform.postgres_dsn(), SITE)] == ["live"]
+
+
+def test_a_second_build_of_the_same_log_is_skipped_and_nothing_follows(platform: Settings, airflow: AirflowApi) -> None:
+    run = airflow.wait(airflow.trigger(f"build_candidates__{SITE}"), PATIENCE)
+    assert run.state == "success"
+    assert airflow.task_states(run) == {"build": "success", "announce": "skipped"}
+    assert "nothing new: release" in log_of(platform, run, "announce")
+    assert len(airflow.runs(f"train_ranker__{SITE}")) == 1
+
+
+def test_days_and_a_backfill_fill_the_log_and_start_no_training(platform: Settings, airflow: AirflowApi) -> None:
+    dag_id = f"ingest_events__{LATER}"
+    by_hand = airflow.wait(airflow.trigger(dag_id, partition_key="2026-03-01"), PATIENCE)
+    assert (by_hand.state, by_hand.partition_key) == ("success", "2026-03-01")
+    airflow.backfill(dag_id, date(2026, 3, 1), date(2026, 3, 4))
+    runs = until(lambda: [run for run in airflow.runs(dag_id) if run.dag_run_id.startswith("backfill")])
+    assert sorted(airflow.wait(run, PATIENCE).partition_key or "" for run in runs) == [
+        "2026-03-02",
+        "2026-03-03",
+        "2026-03-04",
+    ]
+    assert days_in_the_log(platform, LATER)[:4] == [date(2026, 3, day) for day in range(1, 5)]
+    assert [run for run in airflow.runs(f"build_candidates__{LATER}") if "asset" in run.dag_run_id] == []
+
+
+def test_a_run_for_no_day_fails_at_once_and_says_what_to_do(platform: Settings, airflow: AirflowApi) -> None:
+    run = airflow.wait(airflow.trigger(f"ingest_events__{LATER}"), PATIENCE)
+    assert run.state == "failed"
+    assert "start it with a partition key YYYY-MM-DD, or with start_date and days" in log_of(platform, run, "ingest")
+
+
+def test_a_refused_release_is_a_skipped_task_that_says_why(platform: Settings, airflow: AirflowApi) -> None:
+    run = airflow.trigger(f"ingest_events__{LATER}", {"start_date": FIRST.isoformat(), "days": DAYS})
+    states = chain_of(airflow, LATER, run)
+    assert states["release_recommendations"] == {"release": "success", "announce": "skipped"}
+    [release] = airflow.runs(f"release_recommendations__{LATER}")
+    assert release.state == "success"
+    assert "does not go live" in log_of(platform, release, "announce")
+    assert [each.state for each in releases(platform.postgres_dsn(), LATER)] == ["refused"]
+
+
+def test_maintenance_serves_every_site_on_its_own(airflow: AirflowApi) -> None:
+    run = airflow.wait(airflow.trigger("maintain_storage"), PATIENCE)
+    states = airflow.task_states(run)
+    assert run.state == "success"
+    assert {state for task, state in states.items() if task.startswith("maintain")} == {"success"}
+    assert len([task for task in states if task.startswith("maintain")]) >= 2
+
+
+def test_the_pages_of_the_platform_are_linked_in_airflow(platform: Settings, airflow: AirflowApi) -> None:
+    views = {
+        view["name"]: view["href"]
+        for plugin in airflow._client.get("/api/v2/plugins").json()["plugins"]
+        for view in plugin["external_views"]
+    }
+    assert views == {
+        "Recommendations": platform.web_url,
+        "MLflow": platform.tracking_uri,
+        "Jupyter": platform.jupyter_url,
+    }
+    assert httpx.get(views["MLflow"]).status_code == 200

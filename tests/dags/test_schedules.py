@@ -1,0 +1,70 @@
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+from croniter import croniter
+
+from recsys.errors import ConfigError
+from recsys_airflow.schedules import each_day, training_cron, training_minutes
+from tests.dags.conftest import make_site
+
+
+def scheduler_side(timetable):
+    """The timetable as the scheduler has it, after its way through the database."""
+    return decode_timetable(encode_timetable(timetable))
+
+
+def test_an_ingestion_is_for_the_day_before():
+    timetable = scheduler_side(each_day(make_site("alpha", "ingest_cron: 30 2 * * *")))
+    infos = list(
+        timetable.iter_partition_dagrun_infos(
+            earliest=datetime(2026, 8, 1, tzinfo=UTC), latest=datetime(2026, 8, 3, 23, 59, tzinfo=UTC)
+        )
+    )
+    assert [info.partition_key for info in infos] == ["2026-08-01", "2026-08-02", "2026-08-03"]
+    assert timetable._get_partition_info(run_date=datetime(2026, 8, 2, 2, 30, tzinfo=UTC))[1] == "2026-08-01"
+
+
+@pytest.mark.parametrize("cron", ["@hourly", "0 * * * *", "0 1 * * 1", "*/5 1 * * *", "0 24 * * *", "0 1", ""])
+def test_an_ingestion_runs_once_a_day_or_is_refused(cron):
+    with pytest.raises(ConfigError, match=r"schedule\.ingest_cron"):
+        make_site("alpha", f"ingest_cron: '{cron}'")
+
+
+def test_sixty_sites_share_no_minute():
+    minutes = training_minutes(make_site(f"s{n}") for n in range(60))
+    assert sorted(minutes.values()) == list(range(60))
+
+
+def test_more_sites_share_minutes_evenly():
+    minutes = training_minutes(make_site(f"s{n}") for n in range(150))
+    assert set(Counter(minutes.values()).values()) == {2, 3}
+
+
+def test_few_sites_stay_far_apart():
+    minutes = sorted(training_minutes(make_site(f"s{n}") for n in range(4)).values())
+    assert minutes == [0, 15, 30, 45]
+
+
+def test_a_site_keeps_the_minute_it_asks_for_and_the_others_keep_away():
+    sites = [make_site("alpha"), make_site("beta", "train_minute: 0"), make_site("gamma", "train_minute: 20")]
+    minutes = training_minutes(sites)
+    assert (minutes["beta"], minutes["gamma"]) == (0, 20)
+    assert minutes["alpha"] == 40
+
+
+def test_the_order_of_the_sites_does_not_matter():
+    sites = [make_site(f"s{n}") for n in range(9)]
+    assert training_minutes(sites) == training_minutes(reversed(sites))
+
+
+@pytest.mark.parametrize(("every", "runs"), [(1, 24), (2, 12), (5, 5), (6, 4), (24, 1)])
+def test_trainings_come_as_often_as_asked_and_first_an_hour_after_the_ingestion(every, runs):
+    cron = training_cron(make_site("alpha", f"train_every_hours: {every}, ingest_cron: 10 23 * * *"), minute=7)
+    times = croniter(cron, datetime(2026, 8, 1, 23, 59, tzinfo=UTC))
+    day = [times.get_next(datetime) for _ in range(runs)]
+    assert {moment.date().day for moment in day} == {2}
+    assert {moment.minute for moment in day} == {7}
+    assert day[0].hour == 0

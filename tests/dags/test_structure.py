@@ -1,0 +1,87 @@
+import ast
+
+import pytest
+from airflow.sdk.definitions.mappedoperator import MappedOperator
+
+from tests.dags.conftest import DAGS
+
+STRUCTURE = {
+    "ingest_events__alpha": {"ingest": ([], ["event_log__alpha"], [])},
+    "build_candidates__alpha": {
+        "build": ([], [], ["announce"]),
+        "announce": ([], ["candidates__alpha"], []),
+    },
+    "train_ranker__alpha": {
+        "train": (["candidates__alpha"], [], ["announce"]),
+        "announce": ([], ["ranker__alpha"], []),
+    },
+    "release_recommendations__alpha": {
+        "release": (["ranker__alpha"], [], ["announce"]),
+        "announce": ([], ["release__alpha"], []),
+    },
+    "maintain_storage": {"sites": ([], [], ["maintain"]), "maintain": ([], [], [])},
+}
+"""DAG → task → assets it reads, assets it announces, tasks that follow."""
+STARTED_BY = {
+    "build_candidates__alpha": ["event_log__alpha"],
+    "train_ranker__alpha": ["candidates__alpha"],
+    "release_recommendations__alpha": ["ranker__alpha"],
+}
+FLOW = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Match)
+MOST_STATEMENTS = 5
+
+
+def names(assets):
+    return [asset.name for asset in assets]
+
+
+def test_the_tasks_and_what_they_hand_on(dagbag):
+    found = {
+        dag_id: {
+            task.task_id: (names(task.inlets), names(task.outlets), sorted(task.downstream_task_ids))
+            for task in dag.tasks
+        }
+        for dag_id, dag in dagbag.dags.items()
+        if dag_id in STRUCTURE
+    }
+    assert found == STRUCTURE
+
+
+def test_the_assets_that_start_a_dag(dagbag):
+    conditions = {
+        dag_id: getattr(dag.timetable, "asset_condition", None)
+        for dag_id, dag in dagbag.dags.items()
+        if dag_id in STRUCTURE
+    }
+    found = {dag_id: names(condition.objects) for dag_id, condition in conditions.items() if condition}
+    assert found == STARTED_BY
+
+
+def test_every_site_has_assets_of_its_own(dagbag):
+    outlets = [asset.name for dag in dagbag.dags.values() for task in dag.tasks for asset in task.outlets]
+    assert len(outlets) == len(set(outlets)) == 12
+
+
+def test_maintenance_is_one_mapped_task_for_each_site(dagbag):
+    assert isinstance(dagbag.dags["maintain_storage"].get_task("maintain"), MappedOperator)
+
+
+@pytest.mark.parametrize("path", sorted(DAGS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_task_calls_one_stage_and_decides_nothing(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tasks = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and any("task" in ast.unparse(each) for each in node.decorator_list)
+    ]
+    assert tasks or path.stem == "sites"
+    for body in tasks:
+        statements = [node for node in ast.walk(body) if isinstance(node, ast.stmt)][1:]
+        runs = [
+            node
+            for node in ast.walk(body)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "run"
+        ]
+        assert len(statements) <= MOST_STATEMENTS, body.name
+        assert len(runs) <= 1, body.name
+        assert [node for node in ast.walk(body) if isinstance(node, FLOW)] == [], body.name
