@@ -41,7 +41,7 @@ class History:
     def of(
         cls, interactions: pl.DataFrame, *, half_life_days: float | None, repeats: Literal["sum", "best"] = "sum"
     ) -> Self:
-        """Builds the matrix.
+        """Builds the matrix, in units of the mean weight of an event: only the ratios of a site's weights matter.
 
         Args:
             interactions: schema INTERACTIONS plus ``weight``.
@@ -52,7 +52,8 @@ class History:
         items = interactions[c.ITEM_ID].unique().sort()
         rows = positions(interactions[c.USER_ID], users)
         columns = positions(interactions[c.ITEM_ID], items)
-        weights = decay(interactions, half_life_days)
+        unit = decay(interactions, None).mean() if interactions.height else 1.0
+        weights = decay(interactions, half_life_days) / unit
         order = np.lexsort((weights, columns, rows))
         rows, columns, weights = rows[order], columns[order], weights[order]
         first = np.flatnonzero(np.diff(rows, prepend=-1) | np.diff(columns, prepend=-1))

@@ -20,8 +20,8 @@ def category_taste(known: pl.DataFrame) -> pl.DataFrame:
     weight = pl.col(c.WEIGHT).cast(pl.Float64)
     total = exact(weight.sum().over(c.USER_ID))
     return (
-        known.filter(pl.col(c.CATEGORY).is_not_null())
-        .with_columns((weight / total).alias(c.CATEGORY_AFFINITY))
+        known.with_columns((weight / total).alias(c.CATEGORY_AFFINITY))
+        .filter(pl.col(c.CATEGORY).is_not_null())
         .group_by(c.USER_ID, c.CATEGORY)
         .agg(exact(pl.col(c.CATEGORY_AFFINITY).sum()), pl.col(c.AGE_DAYS).min().alias(c.CATEGORY_DAYS_SINCE_LAST))
     )
