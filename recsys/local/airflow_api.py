@@ -17,6 +17,8 @@ PAUSE = 2.0
 """Seconds between two looks at a run."""
 PATIENCE = 30.0
 """Seconds for one answer; Airflow on a busy machine is slow."""
+AWAY = 90.0
+"""Seconds that Airflow may be away in the middle."""
 
 
 class Run(BaseModel):
@@ -63,11 +65,11 @@ class AirflowApi:
         body: dict[str, Any] = {"logical_date": None, "conf": conf or {}}
         if partition_key is not None:
             body["partition_key"] = partition_key
-        return Run.model_validate(_checked(self._client.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body)))
+        return Run.model_validate(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body))
 
     def run(self, dag_id: str, dag_run_id: str) -> Run:
         """How the run stands."""
-        return Run.model_validate(_checked(self._client.get(f"/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}")))
+        return Run.model_validate(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}"))
 
     def runs(self, dag_id: str) -> list[Run]:
         """Every run of the DAG, newest first."""
@@ -107,12 +109,24 @@ class AirflowApi:
             "to_date": f"{last.isoformat()}T23:59:59Z",
             "reprocess_behavior": "completed" if again else "none",
         }
-        return int(_checked(self._client.post("/api/v2/backfills", json=body))["id"])
+        return int(self._ask("POST", "/api/v2/backfills", json=body)["id"])
+
+    def _ask(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        """The answer; while Airflow is away (it may be starting again) what is safe to ask twice is asked again."""
+        end = time.monotonic() + AWAY
+        while True:
+            try:
+                return _checked(self._client.request(method, path, **request))
+            except httpx.TransportError as error:
+                safe = method == "GET" or isinstance(error, httpx.ConnectError)
+                if not safe or time.monotonic() > end:
+                    raise PlatformError(f"Airflow did not answer {method} {path}: {error!r}") from error
+                time.sleep(PAUSE)
 
     def _all(self, path: str, key: str, **query: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         while True:
-            answer = _checked(self._client.get(path, params={"limit": 100, "offset": len(found), **query}))
+            answer = self._ask("GET", path, params={"limit": 100, "offset": len(found), **query})
             found += answer[key]
             if not answer[key] or len(found) >= answer["total_entries"]:
                 return found

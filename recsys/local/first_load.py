@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -86,9 +87,10 @@ def _follow_the_chain(airflow: AirflowApi, settings: Settings, say: Say) -> None
     begin = datetime.now(UTC)
     run = airflow.trigger(dag_ids[0], {"start_date": first.isoformat(), "days": DAYS})
     say(f"Airflow ingests {DAYS} days of {SITE} from {first}")
-    _see_through(airflow, run, say)
+    _see_through(airflow, settings, run, say)
     for dag_id in dag_ids[1:]:
-        _see_through(airflow, _started_by_assets(airflow, dag_id, begin), say)
+        if not _see_through(airflow, settings, _started_by_assets(airflow, dag_id, begin), say):
+            break
     if live_release(settings.postgres_dsn(), SITE) is None:
         raise PlatformError(
             f"{SITE} has no live release although its DAGs ran: the gate refused it. "
@@ -120,13 +122,17 @@ def _started_by_assets(airflow: AirflowApi, dag_id: str, begin: datetime) -> Run
         time.sleep(PAUSE)
 
 
-def _see_through(airflow: AirflowApi, run: Run, say: Say) -> None:
+def _see_through(airflow: AirflowApi, settings: Settings, run: Run, say: Say) -> bool:
+    """The run has succeeded; False: it said that nothing follows."""
     begin = time.monotonic()
     say(f"{run.dag_id:40} {run.state}")
     run = airflow.wait(run, RUN_PATIENCE)
     say(f"{run.dag_id:40} {run.state} after {time.monotonic() - begin:4.0f} s")
     if run.state != "success":
         states = ", ".join(f"{task}: {state}" for task, state in airflow.task_states(run).items())
-        raise PlatformError(
-            f"{run.dag_id} {run.dag_run_id} failed ({states}); its logs are in Airflow's page of the run"
-        )
+        raise PlatformError(f"{run.dag_id} failed ({states}); its logs: {_task_logs(settings, run)}")
+    return airflow.task_states(run).get("announce") != "skipped"
+
+
+def _task_logs(settings: Settings, run: Run) -> Path:
+    return settings.recsys_home.resolve() / "logs" / "airflow" / f"dag_id={run.dag_id}" / f"run_id={run.dag_run_id}"

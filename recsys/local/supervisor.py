@@ -67,6 +67,7 @@ class Supervisor:
             cwd=PROJECT,
             start_new_session=True,
         )
+        leftovers.remember_session(self._home, self._process.pid)
 
     def incidents(self) -> list[Incident]:
         """What ended since the last call."""

@@ -1,6 +1,7 @@
 """``python -m recsys.local.up``: the whole platform, from nothing to a first answer, until Ctrl-C."""
 
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from rich.console import Console
 from recsys.errors import RecsysError
 from recsys.layout import Settings
 from recsys.local import first_load, secrets
-from recsys.local.platform import Say, running, watch
+from recsys.local.platform import Say, running, story, watch
 from recsys.local.stopping import Stopped, told_to_stop
+from recsys.local.supervisor import Supervisor
 
 WATCH_EVERY = 1.0
 """Seconds between two looks at the servers."""
@@ -27,14 +29,23 @@ def up(settings: Settings, *, say: Say) -> None:
     begin = time.monotonic()
     try:
         with told_to_stop(), running(settings, say=say) as supervisor:
+            threading.Thread(target=_tell, args=(supervisor, say), daemon=True).start()
             answer = first_load.load(settings, say=say)
             say(f"\n{first_load.in_short(answer)}\n\n{addresses(settings)}")
             say(f"\nready after {time.monotonic() - begin:.0f} s; Ctrl-C or `make down` ends it")
-            while True:
+            while supervisor.ended() is None:
                 time.sleep(WATCH_EVERY)
-                watch(supervisor, say)
+            watch(supervisor, say)
     except Stopped:
         say("every process has ended; all data is kept")
+
+
+def _tell(supervisor: Supervisor, say: Say) -> None:
+    """Tell of servers that end, until the process manager does."""
+    while supervisor.ended() is None:
+        for incident in supervisor.incidents():
+            say(story(incident, supervisor))
+        time.sleep(WATCH_EVERY)
 
 
 def addresses(settings: Settings) -> str:
