@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 import httpx
@@ -25,10 +25,15 @@ interactions:
   - {{name: view, weight: 1.0, gain: 1}}
   - {{name: cart, weight: 3.0, gain: 2}}
   - {{name: purchase, weight: 5.0, gain: 3}}
+schedule: {{train_every_hours: 24, ingest_cron: 0 {hour} * * *}}
 ranker: {{iterations: 20}}
 gate: {{min_users: 10, min_lift_over_popularity: {lift}}}
 """
-FIRST, DAYS = date(2026, 3, 1), 60
+NOW = datetime.now(UTC)
+FAR = (NOW.hour + 11) % 23 + 1
+"An hour, other than midnight, that the clock does not reach while the tests run."
+DAYS = 60
+FIRST = NOW.date() - timedelta(days=DAYS)
 PATIENCE = 300.0
 
 
@@ -36,7 +41,7 @@ PATIENCE = 300.0
 def airflow(platform: Settings) -> Iterator[AirflowApi]:
     platform.sites_dir.mkdir(parents=True, exist_ok=True)
     for site, lift in ((SITE, -1.0), (LATER, 1000.0)):
-        (platform.sites_dir / f"{site}.yaml").write_text(YAML.format(site=site, lift=lift))
+        (platform.sites_dir / f"{site}.yaml").write_text(YAML.format(site=site, lift=lift, hour=FAR))
     with AirflowApi.connect(platform) as api:
         until(lambda: {f"release_recommendations__{SITE}", f"ingest_events__{LATER}"} <= api.dag_ids())
         yield api
@@ -97,16 +102,13 @@ def test_a_second_build_of_the_same_log_is_skipped_and_nothing_follows(platform:
 
 def test_days_and_a_backfill_fill_the_log_and_start_no_training(platform: Settings, airflow: AirflowApi) -> None:
     dag_id = f"ingest_events__{LATER}"
-    by_hand = airflow.wait(airflow.trigger(dag_id, partition_key="2026-03-01"), PATIENCE)
-    assert (by_hand.state, by_hand.partition_key) == ("success", "2026-03-01")
-    airflow.backfill(dag_id, date(2026, 3, 1), date(2026, 3, 4))
-    runs = until(lambda: [run for run in airflow.runs(dag_id) if run.dag_run_id.startswith("backfill")])
-    assert sorted(airflow.wait(run, PATIENCE).partition_key or "" for run in runs) == [
-        "2026-03-02",
-        "2026-03-03",
-        "2026-03-04",
-    ]
-    assert days_in_the_log(platform, LATER)[:4] == [date(2026, 3, day) for day in range(1, 5)]
+    days = [FIRST + timedelta(days=passed) for passed in range(4)]
+    by_hand = airflow.wait(airflow.trigger(dag_id, partition_key=days[0].isoformat()), PATIENCE)
+    assert (by_hand.state, by_hand.partition_key) == ("success", days[0].isoformat())
+    airflow.backfill(dag_id, days[0], days[-1])
+    runs = [airflow.wait(run, PATIENCE) for run in airflow.runs(dag_id) if run.dag_run_id.startswith("backfill")]
+    assert sorted((run.partition_key, run.state) for run in runs) == [(day.isoformat(), "success") for day in days]
+    assert set(days) <= set(days_in_the_log(platform, LATER))
     assert [run for run in airflow.runs(f"build_candidates__{LATER}") if "asset" in run.dag_run_id] == []
 
 
