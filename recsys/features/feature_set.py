@@ -54,6 +54,11 @@ class FeatureSet(Frozen):
         return tuple(name for name in self.names if name not in self.categorical)
 
     @property
+    def shares(self) -> tuple[str, ...]:
+        """Those of ``names`` that say how near a source's score is to its best for the user."""
+        return tuple(name for name in self.names if name.endswith(c.source_share("")))
+
+    @property
     def hash(self) -> str:
         """64 hexadecimal digits over names, order and kinds."""
         return sha256(self.model_dump_json().encode()).hexdigest()

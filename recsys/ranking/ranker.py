@@ -33,7 +33,11 @@ THREADS: Final = 2
 
 
 class Ranker:
-    """A CatBoost ranking model with the feature set that it was trained on."""
+    """A CatBoost ranking model with the feature set that it was trained on.
+
+    The trees start from a prior: each source's share (its score over its best for the user) added up, times the
+    policy's ``prior_weight``. Where there is little to learn from, the slate is the generators' common opinion, not noise.
+    """
 
     def __init__(self, feature_set: FeatureSet, policy: RankerPolicy | None = None) -> None:
         self.features = feature_set
@@ -75,8 +79,8 @@ class Ranker:
         """One score per row, float64, shape (len(rows),); comparable within a user only."""
         if rows.is_empty():
             return np.empty(0)
-        found: NDArray[np.float64] = self.model.predict(self._pool(rows, labelled=False), thread_count=THREADS)
-        return found
+        corrections: NDArray[np.float64] = self.model.predict(self._table(rows), thread_count=THREADS)
+        return self._prior(rows) + corrections
 
     def importances(self) -> pl.DataFrame:
         """How much each feature moves the score (PredictionValuesChange), in percent; columns feature and importance.
@@ -156,23 +160,27 @@ class Ranker:
             "allow_writing_files": False,
         }
 
-    def _pool(self, rows: pl.DataFrame, *, labelled: bool = True) -> Pool:
-        absent = [name for name in self.features.names if name not in rows.columns]
-        if absent:
-            raise FeatureMismatch(f"found no {absent}, expected every feature of the ranker; build_features makes them")
-        if not labelled:
-            return Pool(self._table(rows), cat_features=list(self.features.categorical))
+    def _prior(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        shares = [pl.col(name).cast(pl.Float64).fill_null(0.0) for name in self.features.shares]
+        agreed = rows.with_columns(pl.sum_horizontal(pl.lit(0.0), *shares).alias(c.SHARE))[c.SHARE]
+        return self.policy.prior_weight * agreed.to_numpy()
+
+    def _pool(self, rows: pl.DataFrame) -> Pool:
         ordered = rows.sort(c.AS_OF, c.USER_ID, c.ITEM_ID)
         groups = ordered.select(pl.struct(c.AS_OF, c.USER_ID).rank("dense")).to_series().to_numpy()
         return Pool(
             self._table(ordered),
             label=ordered[c.LABEL].to_numpy(),
             group_id=groups,
+            baseline=self._prior(ordered),
             cat_features=list(self.features.categorical),
         )
 
     def _table(self, rows: pl.DataFrame) -> Any:
         """The features as CatBoost reads them: pandas, numbers as float32 with NaN for null."""
+        absent = [name for name in self.features.names if name not in rows.columns]
+        if absent:
+            raise FeatureMismatch(f"found no {absent}, expected every feature of the ranker; build_features makes them")
         numbers = [pl.col(name).cast(pl.Float32).fill_null(float("nan")) for name in self.features.numeric]
         words = [pl.col(name).cast(pl.String) for name in self.features.categorical]
         return rows.select(*numbers, *words).select(self.features.names).to_pandas()

@@ -95,7 +95,9 @@ class RankerPolicy(Frozen):
     loss: Literal["YetiRank", "YetiRankPairwise", "QuerySoftMax", "PairLogit"] = "YetiRank"
     iterations: PositiveInt = 300
     learning_rate: PositiveFloat = 0.08
-    depth: Annotated[int, Field(ge=2, le=10)] = 6
+    depth: Annotated[int, Field(ge=2, le=10)] = 4
+    prior_weight: NonNegativeFloat = 2.0
+    "The trees correct the generators' summed shares times this; 0: they start from nothing."
     negatives_per_user: PositiveInt = 100
     "Candidates without success kept per user in candidates_train, drawn at random from all of them."
     seed: NonNegativeInt = 7

@@ -17,6 +17,8 @@ from recsys.ranking.ranker import MANIFEST_FILE, MODEL_FILE, Ranker
 SIGNAL = c.source_score("oracle")
 """The one feature that tells a success from the rest."""
 NOISE = c.source_score("noise")
+SHARE = c.source_share("oracle")
+"""Where it is among the features, it is the prior."""
 FEATURES = FeatureSet(names=(SIGNAL, NOISE, c.CATEGORY), categorical=(c.CATEGORY,))
 AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
 SEED = 7
@@ -57,6 +59,15 @@ class RankerContract:
             .agg(pl.col(c.LABEL).sort_by(c.SCORE).last())
         )
         assert best[c.LABEL].sum() >= 0.9 * best.height
+
+    def test_a_prior_that_nothing_corrects_decides(self) -> None:
+        """Two rows that the trees cannot tell apart are ordered by the generators' shares."""
+        shared = FeatureSet(names=(*FEATURES.names, SHARE), categorical=FEATURES.categorical)
+        rows = labelled_rows().with_columns(pl.lit(0.5).alias(SHARE))
+        ranker = self.make(shared).fit(rows, rng=np.random.default_rng(SEED))
+        pair = rows.head(1).select(pl.all().repeat_by(2).explode()).with_columns(pl.Series(SHARE, [0.1, 0.9]))
+        low, high = ranker.score(pair)
+        assert high - low == pytest.approx(0.8 * ranker.policy.prior_weight)
 
     def test_one_float_per_row_in_their_order(self) -> None:
         rows = labelled_rows()
