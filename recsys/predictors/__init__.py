@@ -1,0 +1,1 @@
+"""Purchase intent of a session and click probability of an impression."""
