@@ -49,6 +49,11 @@ class Log:
         )
         return cls(site, interactions, updates)
 
+    def before(self, moment: datetime) -> pl.DataFrame:
+        """The interactions of the site's history_days before ``moment``, exclusive."""
+        oldest = moment - timedelta(days=self.site.windows.history_days)
+        return self.interactions.filter(pl.col(c.TIMESTAMP) >= oldest, pl.col(c.TIMESTAMP) < moment)
+
     def bought_before(self, moment: datetime) -> pl.DataFrame:
         """Distinct pairs (user_id, item_id) that must not be recommended again; none where the site allows repeats."""
         bought = pl.col(c.EVENT_TYPE) == self.site.serving.purchase_event
@@ -62,8 +67,7 @@ class Log:
 
         Items that only the interactions name are in the catalogue too: available, without properties.
         """
-        oldest = moment - timedelta(days=self.site.windows.history_days)
-        history = self.interactions.filter(pl.col(c.TIMESTAMP) >= oldest, pl.col(c.TIMESTAMP) < moment)
+        history = self.before(moment)
         described = items_as_of(self.item_updates, moment)
         unlisted = history.select(c.ITEM_ID).unique().join(described, on=c.ITEM_ID, how="anti")
         items = pl.concat([described, unlisted.with_columns(pl.lit(True).alias(c.AVAILABLE))], how="diagonal")

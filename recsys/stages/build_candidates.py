@@ -74,16 +74,25 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
 def _to_learn(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
     """What could be shown at the start of each label window, labelled with what then happened."""
     site, rng = log.site, _rng(log.site)
-    windows = site.windows
-    judged_from = cut_windows(as_of, windows).evaluation.start
     parts = []
-    for start, end in label_windows(judged_from, days=windows.label_days, count=windows.label_windows):
+    for start, end in _teaching_windows(log, as_of):
         labels = gains(log.interactions, site.interactions, start=start, end=end, exclude=log.bought_before(start))
         rows = log.at(start, rng=rng).rows(_users(labels), k=site.candidates_per_source)
         parts.append(
             training_rows(rows, labels, as_of=start, negatives_per_user=site.ranker.negatives_per_user, rng=rng)
         )
-    return {f.CANDIDATES_TRAIN: _enough(pl.concat(parts), site, as_of)}
+    rows = pl.concat(parts) if parts else pl.DataFrame()
+    if rows.is_empty():
+        raise NotEnoughData(_too_short(log, as_of))
+    return {f.CANDIDATES_TRAIN: rows}
+
+
+def _teaching_windows(log: Log, as_of: datetime) -> list[tuple[datetime, datetime]]:
+    """The label windows that something is known before; a young log has fewer than the site asks for."""
+    windows = log.site.windows
+    judged_from = cut_windows(as_of, windows).evaluation.start
+    asked = label_windows(judged_from, days=windows.label_days, count=windows.label_windows)
+    return [window for window in asked if not log.before(window[0]).is_empty()]
 
 
 def _to_judge(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
@@ -142,13 +151,12 @@ def _end_of(manifests: list[Manifest], site: SiteId) -> datetime:
     return datetime.combine(manifests[-1].day + timedelta(days=1), time(), UTC)
 
 
-def _enough(rows: pl.DataFrame, site: SiteConfig, as_of: datetime) -> pl.DataFrame:
-    if rows.is_empty():
-        windows = site.windows
-        raise NotEnoughData(
-            f"site {site.site}: found nobody in the {windows.label_days} days before the evaluation window whose "
-            f"success could have been proposed; expected a log that reaches further back than "
-            f"{windows.label_days * windows.label_windows + windows.evaluation_days} days before {as_of:%Y-%m-%d}. "
-            "Ingest more days, or shorten windows in the site's YAML"
-        )
-    return rows
+def _too_short(log: Log, as_of: datetime) -> str:
+    windows = log.site.windows
+    days = windows.label_days + windows.evaluation_days
+    return (
+        f"site {log.site.site}: found a log of {log.interactions.height} events, and nobody in its label windows whose "
+        f"success could have been proposed; expected events from more than {days} days before {as_of:%Y-%m-%d} "
+        f"({windows.label_days} to learn from, {windows.evaluation_days} to judge on, history before them). "
+        "Ingest more days, or shorten windows in the site's YAML"
+    )

@@ -1,4 +1,4 @@
-"""Any process killed with -9 while the stages run: the platform comes back, and the release is the same, byte for byte."""
+"""Any process killed with -9 while the stages run: the platform comes back, and the release is the same to the byte."""
 
 import signal
 import time

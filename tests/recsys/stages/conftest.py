@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -34,15 +33,15 @@ gate: {{min_users: 20}}
 _numbers = count(1)
 
 
-@pytest.fixture
-def make_context(mlflow_server: Settings, tmp_path: Path) -> Callable[[], StageContext]:
+@pytest.fixture(scope="module")
+def make_context(mlflow_server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], StageContext]:
     """Makes a context of its own at each call: a fresh database, bucket prefix and exchange folder, one small site."""
 
     def make() -> StageContext:
-        number = next(_numbers)
-        name = f"stages_{number}"
+        name = f"stages_{next(_numbers)}"
         create_database(mlflow_server, name)
-        sites = tmp_path / f"sites_{number}"
+        folder = tmp_path_factory.mktemp(name)
+        sites = folder / "sites"
         sites.mkdir()
         (sites / f"{SITE}.yaml").write_text(YAML.format(site=SITE))
         settings = mlflow_server.model_copy(
@@ -50,7 +49,7 @@ def make_context(mlflow_server: Settings, tmp_path: Path) -> Callable[[], StageC
                 "recsys_postgres_database": name,
                 "recsys_data_url": f"s3://{mlflow_server.recsys_mlflow_bucket}/{name}",
                 "recsys_sites_dir": sites,
-                "recsys_exchange_dir": tmp_path / f"exchange_{number}",
+                "recsys_exchange_dir": folder / "exchange",
             }
         )
         migrate(settings.postgres_dsn())
