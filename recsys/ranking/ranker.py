@@ -36,7 +36,7 @@ class Ranker:
     """A CatBoost ranking model with the feature set that it was trained on.
 
     The trees start from a prior: each source's share (its score over its best for the user) added up, times the
-    policy's ``prior_weight``. Where there is little to learn from, the slate is the generators' common opinion, not noise.
+    policy's ``prior_weight``. Where there is little to learn from, the slate is the generators' common opinion.
     """
 
     def __init__(self, feature_set: FeatureSet, policy: RankerPolicy | None = None) -> None:
