@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-")  # read when airflow is first imported
-atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 from airflow.dag_processing.dagbag import DagBag
 
 from recsys.sites import SiteConfig
 from recsys.sites.loading import parse_site
+
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 DAGS = Path(__file__).parents[2] / "dags"
 SITES = ("alpha", "beta", "gamma")
