@@ -1,17 +1,17 @@
 """A port that is taken is named before anything starts: by whom, and which setting changes it."""
 
 import errno
+import secrets
 import socket
 from collections.abc import Iterable
 
 import psutil
 
 from recsys.errors import PlatformError
-from recsys.layout import LOOPBACK
 from recsys.local.servers import Server
 
-HIGHEST = 54_000
-"""A block of free ports starts below this, so that a server may add ten thousand to one of them."""
+LOWEST, HIGHEST = 10_000, 22_000
+"""A block of free ports starts between these; a server may add ten thousand to one of them."""
 
 
 def check_free(servers: Iterable[Server]) -> None:
@@ -56,12 +56,13 @@ def holder(port: int) -> str:
 
 
 def free_block(count: int) -> int:
-    """The first of ``count`` ports in a row of which none was taken a moment ago."""
+    """The first of ``count`` ports in a row of which none was taken a moment ago.
+
+    They lie below those that systems give to outgoing connections, so that none is taken before it is used.
+    """
     while True:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            first = int(probe.getsockname()[1])
-        if first < HIGHEST and not any(_is_taken(first + offset) for offset in range(count)):
+        first = LOWEST + secrets.randbelow(HIGHEST - LOWEST)
+        if not any(_is_taken(first + offset) for offset in range(count)):
             return first
 
 
