@@ -191,9 +191,9 @@ def sites_add(
     if as_json:
         _print_json(found)
         return
-    get_console().print(f"Added {name}: {found['config']}", highlight=False)
+    get_console().print(f"Added {name}: {found['config']}", highlight=False, soft_wrap=True)
     if "days" in found:
-        get_console().print(HOW_TO_INGEST.format(**found), highlight=False)
+        get_console().print(HOW_TO_INGEST.format(**found), highlight=False, soft_wrap=True)
 
 
 @releases_app.command("list")

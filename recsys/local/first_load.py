@@ -75,7 +75,7 @@ def in_short(answer: dict[str, Any]) -> str:
     lines = [f"recommendations of {answer['site']} for user {answer['user_id']} ({answer['release_id']}):"]
     for item in answer["items"]:
         because = f" because of {', '.join(item['because'])}" if item["because"] else ""
-        lines.append(f"  {item['position']:2}  {item['item_id']}  {item['source']}{because}")
+        lines.append(f"  {item['position']:2}  {item['title']} ({item['item_id']})  {item['source']}{because}")
     return "\n".join(lines)
 
 

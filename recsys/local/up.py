@@ -54,7 +54,7 @@ def addresses(settings: Settings) -> str:
     password = settings.recsys_airflow_password.get_secret_value()
     return "\n".join(
         (
-            f"web      {settings.web_url}/docs",
+            f"web      {settings.web_url}  its API: {settings.web_url}/docs",
             f"Airflow  {settings.airflow_url}  user {settings.recsys_airflow_user}, password {password}",
             f"MLflow   {settings.tracking_uri}",
             f"Jupyter  {settings.jupyter_url}/lab?token={token}",
