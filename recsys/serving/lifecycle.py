@@ -165,6 +165,21 @@ def unfinished_release(dsn: str, site: SiteId) -> ReleaseId:
     raise ReleaseError(f"site {site!r}: found no release that is being made; build candidates first, or name a release")
 
 
+def require_unfinished(dsn: str, site: SiteId, release_id: ReleaseId) -> None:
+    """Nothing, when the release is still being made.
+
+    Raises:
+        ReleaseError: the site has no such release, or it was judged already: a finished release never changes.
+    """
+    with transaction(dsn) as cursor:
+        release = lock_release(cursor, site, release_id)
+    if release.state not in ("building", "gated", "failed"):
+        raise ReleaseError(
+            f"release {release_id}: found it {release.state}, expected one that is still being made; a finished "
+            "release never changes. Build candidates again when the data, the configuration or the code are new"
+        )
+
+
 def live_release(dsn: str, site: SiteId) -> LiveRelease | None:
     """The pointer of the site; None before the first activation."""
     with transaction(dsn) as cursor:

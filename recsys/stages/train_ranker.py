@@ -1,5 +1,6 @@
 """The ranker of a release: learned on candidates_train, logged to MLflow, kept with the release."""
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -40,12 +41,13 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
         context: stores; by default those of the environment.
 
     Raises:
-        ReleaseError: no such release, or its candidates are missing.
+        ReleaseError: no such release, one that was judged and does not change any more, or candidates are missing.
         NotEnoughData: too few users to learn from.
     """
     context = context or open_context()
     config = context.site(site)
     release_id = release_id or lifecycle.unfinished_release(context.dsn, site)
+    lifecycle.require_unfinished(context.dsn, site, release_id)
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
     rows = store.get_frame(f.CANDIDATES_TRAIN)
@@ -53,6 +55,7 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
     ranker = Ranker(features, config.ranker).fit(rows, rng=np.random.default_rng(config.ranker.seed))
     with tempfile.TemporaryDirectory() as folder:
         ranker.save(Path(folder))
+        described = json.loads((Path(folder) / f.RANKER).read_text(encoding="utf-8"))
         written = {
             name: store.put_bytes(name, (Path(folder) / name).read_bytes()) for name in (f.CATBOOST_MODEL, f.RANKER)
         }
@@ -63,10 +66,7 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
         metrics={"validation_ndcg@10": ranker.validation_ndcg, "trees": float(ranker.best_iteration)},
         curve=ranker.curve(),
         importances=ranker.importances(),
-        documents={
-            "manifest.json": manifest.model_dump(mode="json"),
-            "features.json": features.model_dump(mode="json"),
-        },
+        documents={f.MANIFEST: manifest.model_dump(mode="json"), f.RANKER: described},
     )
     added = {"mlflow_run_id": tracked.run_id, "model_version": tracked.version}
     store.put_json(f.MANIFEST, manifest.with_files(written).model_copy(update=added).model_dump(mode="json"))

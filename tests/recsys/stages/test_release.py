@@ -143,6 +143,8 @@ def test_the_same_again_finds_nothing_new(released: Released):
     again = build_candidates.run(site=SITE, context=context)
     assert again.unchanged
     assert again.release_id == report.release_id
+    with pytest.raises(ReleaseError, match=r"found it live.*never changes"):
+        train_ranker.run(site=SITE, release_id=report.release_id, context=context)
 
 
 def test_same_log_elsewhere_gives_the_same_files(released: Released, make_context: Callable[[], StageContext]):
