@@ -18,6 +18,8 @@ VALUE: Final = "value"
 "What the interaction is worth in the site's currency (price × quantity), or a rating; null where unknown."
 SESSION_ID: Final = "session_id"
 REQUEST_ID: Final = "request_id"
+ERASED_AT: Final = "erased_at"
+"When a user asked to be forgotten: what came before is not looked at any more."
 
 # --- raw rows and quarantine: where a row came from, why it was set aside ---------------------------------------------
 SOURCE_FILE: Final = "source_file"

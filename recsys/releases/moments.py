@@ -1,6 +1,6 @@
 """The log as it was at one moment: what training, judging and serving each see, and nothing later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -40,14 +40,14 @@ class Log:
     "Schema ITEM_UPDATES."
 
     @classmethod
-    def read(cls, store: DatasetStore, site: SiteConfig, *, as_of: datetime) -> Self:
-        """Everything the site's event log says before ``as_of``, exclusive."""
+    def read(cls, store: DatasetStore, site: SiteConfig, *, as_of: datetime, erased: Mapping[UserId, datetime]) -> Self:
+        """What the event log says before ``as_of``, exclusive, but what ``erased`` users did before they asked."""
         manifests = partitions_before(store, site.site, as_of)
         interactions, updates = (
             store.read(table, manifests).filter(pl.col(c.TIMESTAMP) < as_of).collect()
             for table in (INTERACTED, UPDATED)
         )
-        return cls(site, interactions, updates)
+        return cls(site, _without(interactions, erased), updates)
 
     def before(self, moment: datetime) -> pl.DataFrame:
         """The interactions of the site's history_days before ``moment``, exclusive."""
@@ -80,6 +80,15 @@ class Log:
             rng=rng,
         )
         return Moment(recall, self.bought_before(moment))
+
+
+def _without(interactions: pl.DataFrame, erased: Mapping[UserId, datetime]) -> pl.DataFrame:
+    forgotten = pl.DataFrame(
+        {c.USER_ID: list(erased), c.ERASED_AT: list(erased.values())},
+        schema={c.USER_ID: pl.String, c.ERASED_AT: interactions.schema[c.TIMESTAMP]},
+    )
+    known = interactions.join(forgotten, on=c.USER_ID, how="left", maintain_order="left")
+    return known.filter((pl.col(c.TIMESTAMP) < pl.col(c.ERASED_AT)).not_().fill_null(True)).drop(c.ERASED_AT)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
     state = record_release(context.dsn, site, manifest.release_id, as_of=as_of, at=context.now())
     if state != "building":
         return CandidatesReport(site=site, release_id=manifest.release_id, as_of=as_of, unchanged=True, rows={})
-    log = Log.read(context.datasets, config, as_of=as_of)
+    log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site))
     store = f.ReleaseFiles(context.blobs, site, manifest.release_id)
     frames = {**_to_learn(log, as_of), **_to_judge(log, as_of), **_to_serve(log, as_of)}
     written = {name: store.put_frame(name, frame) for name, frame in frames.items()}

@@ -9,10 +9,10 @@ from recsys.datasets.blobs import Blobs, open_blobs
 from recsys.datasets.store import DatasetStore
 from recsys.events.schema import INTERACTIONS
 from recsys.layout import Settings
-from recsys.serving.feedback import read_days
+from recsys.serving.feedback import erasures, read_days
 from recsys.serving.postgres import server_time
 from recsys.sites import SiteConfig, load_site
-from recsys.types import SiteId
+from recsys.types import SiteId, UserId
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class StageContext:
     def now(self) -> datetime:
         """The moment by Postgres's clock: the library reads no other."""
         return server_time(self.dsn)
+
+    def erased(self, site: SiteId) -> dict[UserId, datetime]:
+        """Who asked to be forgotten, and when."""
+        return erasures(self.dsn, site)
 
     def feedback(self, site: SiteId, first: date, last: date) -> pl.DataFrame:
         """What the web service was told about these UTC days (both ends included), schema INTERACTIONS.

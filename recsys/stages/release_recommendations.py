@@ -96,7 +96,7 @@ def _rank(
     """Adds the ranked slates of every user to the release."""
     rows = store.get_frame(f.CANDIDATES_INFERENCE)
     ranked = slates(rows, ranker.score(rows), [spec.kind for spec in config.candidates], config.serving.slate_size)
-    log = Log.read(context.datasets, config, as_of=manifest.as_of)
+    log = Log.read(context.datasets, config, as_of=manifest.as_of, erased=context.erased(config.site))
     moment = log.at(manifest.as_of, rng=np.random.default_rng(manifest.seed), specs=[EXPLAINED_BY])
     frame = recommendations(ranked, store.get_frame(f.EXCLUDED), moment.explainer)
     manifest = manifest.with_files({f.RECOMMENDATIONS: store.put_frame(f.RECOMMENDATIONS, frame)})

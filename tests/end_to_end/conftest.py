@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from recsys.layout import Settings
 from recsys.local.airflow_api import AirflowApi
+from recsys.local.first_load import CHAIN
 
 T = TypeVar("T")
 
@@ -42,5 +43,5 @@ def until(look: Callable[[], T], *, seconds: float = PATIENCE) -> T:
 def start_chain(platform: Settings, site: str) -> None:
     """Airflow knows the site and has been asked to load its days; the other DAGs follow by assets."""
     with AirflowApi.connect(platform) as airflow:
-        until(lambda: f"release_recommendations__{site}" in airflow.dag_ids(), seconds=120)
+        until(lambda: {f"{stage}__{site}" for stage in CHAIN} <= airflow.dag_ids(), seconds=120)
         airflow.trigger(f"ingest_events__{site}", {"start_date": FIRST.isoformat(), "days": DAYS})

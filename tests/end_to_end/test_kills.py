@@ -21,7 +21,7 @@ from tests.end_to_end.conftest import DAYS, FIRST, PATIENCE, start_chain, write_
 pytestmark = pytest.mark.platform
 
 SITE = "killed_shop"
-VICTIMS = ("s3", "airflow-scheduler", "mlflow", "postgres", "airflow-api-server")
+VICTIMS = ("s3", "airflow-scheduler", "mlflow", "postgres", "web", "airflow-api")
 PAUSE = 15.0
 """Seconds between two kills: long enough for the stages to get somewhere."""
 
