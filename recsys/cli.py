@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
+import yaml
 from rich import get_console
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Column, Table
 
 from recsys.errors import ConfigError, RecsysError
@@ -79,14 +82,9 @@ def stage(
         Stage.MAINTAIN_STORAGE: {},
     }
     module = import_module(f"recsys.stages.{name}")
-    _show(module.run(site=site, **arguments[name]), as_json)
-
-
-class Backfilled(StrEnum):
-    """What a backfill fetches again."""
-
-    EVENTS = "events"
-    ITEMS = "items"
+    with Console(stderr=True).status(f"{name} of {site}"):
+        report = module.run(site=site, **arguments[name])
+    _show(report, as_json)
 
 
 @app.command()
@@ -95,14 +93,19 @@ def backfill(
     start_date: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First UTC day.")],
     days: Annotated[int, typer.Option(min=1, help="How many days, forwards.")],
     what: Annotated[
-        Backfilled, typer.Option(help="A day's events and its item updates are one partition: both come along.")
-    ] = Backfilled.EVENTS,
+        Literal["events", "items"], typer.Option(help="Both are one partition of a day, so both come along.")
+    ] = "events",
     as_json: AsJson = False,
 ) -> None:
     """Ingests a range of days; each day's partition is replaced."""
     from recsys.stages import ingest_events
 
-    _show(ingest_events.run(site=site, first=start_date.date(), days=days), as_json)
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task(f"days of {site}", total=days)
+        report = ingest_events.run(
+            site=site, first=start_date.date(), days=days, progress=lambda done, _: bar.update(task, completed=done)
+        )
+    _show(report, as_json)
 
 
 @app.command()
@@ -264,12 +267,12 @@ def _utc(text: str | None) -> datetime | None:
 
 
 def _show(report: Any, as_json: bool) -> None:
-    found = report.model_dump(mode="json")
+    """The report as one JSON object; or, for a person, as YAML without the list of single days."""
     if as_json:
-        _print_json(found)
+        _print_json(report.model_dump(mode="json"))
         return
-    for name, value in found.items():
-        get_console().print(f"{name}: {value}", highlight=False, markup=False)
+    found = report.model_dump(mode="json", exclude={"committed"})
+    sys.stdout.write(yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _print_json(found: Any) -> None:
