@@ -121,7 +121,7 @@ def table(report: EvaluationReport) -> str:
         "ranked leads by nDCG@10",
     ]
     lines = [head, ["---"] * len(head)]
-    for name, found in report.contestants.items():
+    for name, found in sorted(report.contestants.items(), key=lambda each: -each[1].metrics[COMPARED[0]]):
         lead = report.lead.get(name, {}).get(COMPARED[0])
         lines.append(
             [

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from recsys import columns as c
 from recsys.candidates.item_item import ItemItem
+from recsys.candidates.popularity import Popularity
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.slates import rank_rows
 from recsys.serving.files import RECOMMENDATIONS, conform
@@ -22,14 +23,16 @@ def contestants(rows: pl.DataFrame, rankers: dict[str, Ranker], sources: list[st
     Args:
         rows: one row per pair with every feature.
         rankers: by name; each scores all rows.
-        sources: generators; a generator's slate is its own order.
+        sources: generators; a generator's slate is its own order, and the popular items for users it has nothing for.
     """
     ranked = {name: slates(rows, ranker.score(rows), sources, EVALUATED) for name, ranker in rankers.items()}
     alone = {
         source: rows.select(c.USER_ID, c.ITEM_ID, pl.col(c.source_rank(source)).alias(c.RANK)).drop_nulls(c.RANK)
         for source in sources
     }
-    return {**ranked, **alone}
+    popular = alone[Popularity.name]
+    fair = {name: pl.concat([own, popular.join(own, on=c.USER_ID, how="anti")]) for name, own in alone.items()}
+    return {**ranked, **fair}
 
 
 def slates(rows: pl.DataFrame, scores: NDArray[np.float64], sources: list[str], size: int) -> pl.DataFrame:

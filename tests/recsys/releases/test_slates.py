@@ -1,0 +1,53 @@
+"""From ranked candidates to rows that are served, on hand-written candidates."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+
+from recsys import columns as c
+from recsys.candidates.item_item import ItemItem
+from recsys.events.schema import INTERACTIONS, ITEMS
+from recsys.ranking.slates import SLATES
+from recsys.releases.slates import contestants, recommendations
+
+SOURCES = ["popularity", "als"]
+
+
+def test_a_generator_shows_the_popular_to_users_it_knows_nothing_of():
+    rows = pl.DataFrame(
+        {
+            c.USER_ID: ["warm", "warm", "cold"],
+            c.ITEM_ID: ["hit", "niche", "hit"],
+            c.source_rank("popularity"): [1, None, 1],
+            c.source_rank("als"): [2, 1, None],
+        }
+    )
+    found = contestants(rows, {}, SOURCES)
+    als = found["als"].sort(c.USER_ID, c.RANK).rows()
+    assert als == [("cold", "hit", 1), ("warm", "niche", 1), ("warm", "hit", 2)]
+    assert found["popularity"].sort(c.USER_ID).rows() == [("cold", "hit", 1), ("warm", "hit", 1)]
+
+
+def test_a_users_row_has_its_slate_in_order_with_reasons_and_what_it_must_not_show():
+    when = datetime(2026, 5, 1, tzinfo=UTC)
+    pairs = [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y"), ("c", "x")]
+    history = pl.DataFrame(
+        [(f"e{n}", user, item, "view", when, None, None, None) for n, (user, item) in enumerate(pairs)],
+        schema=INTERACTIONS,
+        orient="row",
+    ).with_columns(pl.lit(1.0, pl.Float32).alias(c.WEIGHT))
+    items = pl.DataFrame({c.ITEM_ID: ["x", "y"], c.AVAILABLE: [True, True]})
+    items = items.select([pl.col(n) if n in items.columns else pl.lit(None, k).alias(n) for n, k in ITEMS.items()])
+    explainer = ItemItem().fit(history, items=items, rng=np.random.default_rng(0))
+    ranked = pl.DataFrame(
+        [("c", "z", "popularity", 0.1, 2, []), ("c", "y", "als", 0.9, 1, [])], schema=SLATES, orient="row"
+    )
+    bought = pl.DataFrame({c.USER_ID: ["c", "d"], c.ITEM_ID: ["x", "y"]})
+
+    [row] = recommendations(ranked, bought, explainer).rows(named=True)
+    assert row[c.USER_ID] == "c"
+    assert row[c.ITEM_IDS] == ["y", "z"]
+    assert row[c.SOURCES] == ["ranked:als", "ranked:popularity"]
+    assert row[c.BECAUSE_ITEMS] == [["x"], []]
+    assert row[c.EXCLUDED_ITEMS] == ["x"]
