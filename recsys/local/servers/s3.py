@@ -23,6 +23,9 @@ INNER = (
 ADMIN_OFFSET = 10_000
 """The last part opens a second port, this much higher; the server offers no other choice that its worker would find."""
 
+SOCKET_PATH_LIMIT = 100
+"""Longest path of a Unix socket that every system takes."""
+
 OFF = ("webdav=false", "admin.ui=false", "master.telemetry=false", "s3.port.iceberg=0", "s3.port.lance=0")
 
 
@@ -42,7 +45,7 @@ def s3(settings: Settings) -> Server:
             f"-ip.bind={LOOPBACK}",
             f"-s3.port={settings.recsys_s3_port}",
             f"-bucket={','.join(buckets(settings))}",
-            *(f"-{option}" for option in (*options, *OFF)),
+            *(f"-{option}" for option in (*options, *OFF, *_sockets(home / "s3"))),
         ),
         environment={"AWS_ACCESS_KEY_ID": settings.aws_access_key_id}
         | {"AWS_SECRET_ACCESS_KEY": settings.aws_secret_access_key.get_secret_value()},
@@ -57,6 +60,12 @@ def buckets(settings: Settings) -> list[str]:
     """MLflow's bucket, and the event log's where that lies on S3."""
     log = urlsplit(settings.data_url)
     return sorted({settings.recsys_mlflow_bucket} | ({log.netloc} if log.scheme == "s3" else set()))
+
+
+def _sockets(folder: Path) -> list[str]:
+    """Where parts of the server meet: in its own folder, for in /tmp one that another user left would stop it."""
+    places = {part: folder / f"{part}.sock" for part in ("s3", "filer")}
+    return [f"{part}.localSocket={path}" for part, path in places.items() if len(str(path)) < SOCKET_PATH_LIMIT]
 
 
 def _make_folder(folder: Path) -> None:
