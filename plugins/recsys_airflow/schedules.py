@@ -1,6 +1,8 @@
 """When a site's DAGs run, from the ``schedule`` section of its YAML. All times are UTC."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 from airflow.sdk import AssetOrTimeSchedule, CronPartitionTimetable, CronTriggerTimetable
 
@@ -17,6 +19,14 @@ def each_day(site: SiteConfig) -> CronPartitionTimetable:
     return CronPartitionTimetable(
         site.schedule.ingest_cron, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT, run_immediately=False
     )
+
+
+def catch_up(site: SiteConfig) -> dict[str, Any]:
+    """Arguments of a DAG that ingests every day from the site's ``catchup_from`` on; none where it has none."""
+    if site.schedule.catchup_from is None:
+        return {}
+    day_after = site.schedule.catchup_from + timedelta(days=1)
+    return {"catchup": True, "start_date": datetime.combine(day_after, time(), UTC)}
 
 
 def each_training(site: SiteConfig, *, minute: int) -> AssetOrTimeSchedule:

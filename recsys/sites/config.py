@@ -57,6 +57,8 @@ class SchedulePolicy(Frozen):
 
     ingest_cron: DailyCron = "0 1 * * *"
     "Ingests the UTC day before; once a day, because a partition is a day."
+    catchup_from: date | None = None
+    "First UTC day that Airflow ingests by itself, a run for each day since; null: it begins with yesterday."
     train_every_hours: Annotated[int, Field(ge=1, le=24)] = 2
     "Hours between two trainings; a run over unchanged data ends early."
     train_minute: Annotated[int, Field(ge=0, le=59)] | None = None

@@ -17,7 +17,7 @@ from recsys.serving.lifecycle import releases
 pytestmark = pytest.mark.platform
 
 T = TypeVar("T")
-SITE, LATER = "small_shop", "later_shop"
+SITE, LATER, CATCHING = "small_shop", "later_shop", "catching_shop"
 YAML = """\
 site: {site}
 source: {{kind: simulator, params: {{users: 150, items: 120}}}}
@@ -110,6 +110,19 @@ def test_days_and_a_backfill_fill_the_log_and_start_no_training(platform: Settin
     assert sorted((run.partition_key, run.state) for run in runs) == [(day.isoformat(), "success") for day in days]
     assert set(days) <= set(days_in_the_log(platform, LATER))
     assert [run for run in airflow.runs(f"build_candidates__{LATER}") if "asset" in run.dag_run_id] == []
+
+
+def test_airflow_catches_up_by_itself_where_the_site_says_from_when(platform: Settings, airflow: AirflowApi) -> None:
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    days = [yesterday - timedelta(days=passed) for passed in reversed(range(3))]
+    path = platform.sites_dir / f"{CATCHING}.yaml"
+    text = YAML.format(site=CATCHING, lift=0.0, hour=0)
+    path.write_text(text.replace("schedule: {", f"schedule: {{catchup_from: {days[0]}, "))
+    try:
+        until(lambda: len(days_in_the_log(platform, CATCHING)) >= len(days))
+    finally:
+        path.unlink()
+    assert days_in_the_log(platform, CATCHING) == days
 
 
 def test_a_run_for_no_day_fails_at_once_and_says_what_to_do(platform: Settings, airflow: AirflowApi) -> None:

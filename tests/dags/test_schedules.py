@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 import pytest
 from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
+from airflow.timetables.base import TimeRestriction
 from croniter import croniter
 
 from recsys.errors import ConfigError
-from recsys_airflow.schedules import each_day, training_cron, training_minutes
+from recsys_airflow.schedules import catch_up, each_day, training_cron, training_minutes
 from tests.dags.conftest import make_site
 
 
@@ -25,6 +26,22 @@ def test_an_ingestion_is_for_the_day_before():
     )
     assert [info.partition_key for info in infos] == ["2026-08-01", "2026-08-02", "2026-08-03"]
     assert timetable._get_partition_info(run_date=datetime(2026, 8, 2, 2, 30, tzinfo=UTC))[1] == "2026-08-01"
+
+
+def test_catching_up_begins_with_the_day_the_site_names():
+    site = make_site("alpha", "catchup_from: 2026-08-01")
+    arguments = catch_up(site)
+    restriction = TimeRestriction(earliest=arguments["start_date"], latest=None, catchup=arguments["catchup"])
+    timetable = scheduler_side(each_day(site))
+    keys, last = [], None
+    for _ in range(3):
+        last = timetable.next_dagrun_info_v2(last_dagrun_info=last, restriction=restriction)
+        keys.append(last.partition_key)
+    assert keys == ["2026-08-01", "2026-08-02", "2026-08-03"]
+
+
+def test_a_site_that_names_no_day_does_not_catch_up():
+    assert catch_up(make_site("alpha")) == {}
 
 
 @pytest.mark.parametrize("cron", ["@hourly", "0 * * * *", "0 1 * * 1", "*/5 1 * * *", "0 24 * * *", "0 1", ""])
