@@ -20,16 +20,13 @@ from typing import TypeVar
 
 from benchmarks.quality import table
 from recsys.evaluation.report import EvaluationReport
-from recsys.layout import Settings
-from recsys.local import secrets
 from recsys.local.platform import running
-from recsys.local.ports import free_block
 from recsys.local.servers.postgres import create_database
-from recsys.local.servers.s3 import INNER
 from recsys.serving.migrate import migrate
 from recsys.sites import add_site
 from recsys.stages import build_candidates, change_release, ingest_events, release_recommendations, train_ranker
 from recsys.stages.context import StageContext, open_context
+from recsys.testing.throwaway import settings_in
 
 T = TypeVar("T")
 
@@ -44,12 +41,7 @@ DAYS = {
 @contextmanager
 def stores(folder: Path) -> Iterator[StageContext]:
     """Servers that stop afterwards, with an empty database and bucket."""
-    names = ("postgres", "s3", "mlflow", "airflow", "web", "jupyter", "s3_inner")
-    first = free_block(len(names) - 1 + len(INNER))
-    chosen: dict[str, object] = {f"recsys_{name}_port": first + offset for offset, name in enumerate(names)}
-    chosen |= {name: make() for name, make in secrets.GENERATED.items()}
-    chosen |= {"recsys_home": folder / "home", "recsys_exchange_dir": folder / "exchange"}
-    settings = Settings(_env_file=None, **chosen)
+    settings = settings_in(folder).model_copy(update={"recsys_data_url": "s3://recsys/data"})
     with running(settings, ["mlflow"], say=lambda line: None):
         create_database(settings, settings.recsys_postgres_database)
         migrate(settings.postgres_dsn())

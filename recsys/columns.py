@@ -7,7 +7,6 @@ learned from them, then what is served.
 from typing import Final
 
 # --- events: one row per interaction ---------------------------------------------------------------------------------
-SITE: Final = "site"
 DAY: Final = "day"
 EVENT_ID: Final = "event_id"
 USER_ID: Final = "user_id"
@@ -59,8 +58,6 @@ AGE_DAYS: Final = "age_days"
 "Days between an event and as_of."
 N_SOURCES: Final = "n_sources"
 "How many generators proposed the pair."
-GROUP: Final = "group"
-"One ranking question: a user at a time; the ranker compares rows of one group only."
 USER_EVENTS: Final = "user_events"
 USER_ITEMS: Final = "user_items"
 USER_ACTIVE_DAYS: Final = "user_active_days"

@@ -13,24 +13,11 @@ import pytest
 from psycopg2 import sql
 
 from recsys.layout import Settings
-from recsys.local import secrets
 from recsys.local.platform import running
-from recsys.local.ports import free_block
 from recsys.local.servers.postgres import create_database
-from recsys.local.servers.s3 import INNER
+from recsys.testing.throwaway import settings_in
 
 CreateDatabase = Callable[[], Settings]
-
-
-def settings_in(folder: Path) -> Settings:
-    """Settings of a platform of its own: folders, free ports and fresh secrets; no .env is read."""
-    first = free_block(6 + len(INNER))
-    names = ("postgres", "s3", "mlflow", "airflow", "web", "jupyter", "s3_inner")
-    chosen: dict[str, object] = {f"recsys_{name}_port": first + offset for offset, name in enumerate(names)}
-    chosen |= {name: make() for name, make in secrets.GENERATED.items()}
-    chosen |= {"recsys_home": folder / "home", "recsys_exchange_dir": folder / "exchange"}
-    chosen |= {"recsys_data_url": "", "recsys_sites_dir": None, "mlflow_tracking_uri": "", "recsys_s3_endpoint_url": ""}
-    return Settings(_env_file=None, **chosen)
 
 
 @pytest.fixture

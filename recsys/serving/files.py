@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from recsys import columns as c
 from recsys.errors import SchemaError, SourceError
+from recsys.events.schema import ITEMS
 
 RECOMMENDATIONS: Final = pl.Schema(
     {
@@ -33,22 +34,11 @@ TOP_POPULAR: Final = pl.Schema(
 )
 """One row per category and item; category '' is the whole catalogue; scores of all categories are comparable."""
 
-ITEMS: Final = pl.Schema(
-    {
-        c.ITEM_ID: pl.String(),
-        c.TITLE: pl.String(),
-        c.CATEGORY: pl.String(),
-        c.PRICE: pl.Float64(),
-        c.AVAILABLE: pl.Boolean(),
-    }
-)
-"""The catalogue as of the release, one row per item. An item that is not here is never shown."""
-
 FILES: Final[dict[str, pl.Schema]] = {
     "recommendations.parquet": RECOMMENDATIONS,
     "similar.parquet": SIMILAR,
     "top_popular.parquet": TOP_POPULAR,
-    "items.parquet": ITEMS,
+    "items.parquet": ITEMS,  # the catalogue as of the release; an item that is not in it is never shown
 }
 """Name to schema; ``manifest_rows`` of a release counts the rows of each of these files."""
 
