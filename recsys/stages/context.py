@@ -6,10 +6,12 @@ from datetime import date, datetime
 import polars as pl
 
 from recsys.datasets.blobs import Blobs, open_blobs
+from recsys.datasets.fetched import FetchedItems
 from recsys.datasets.store import DatasetStore
-from recsys.events.schema import INTERACTIONS
+from recsys.events.schema import INTERACTIONS, ITEM_UPDATES
 from recsys.layout import Settings
 from recsys.serving.feedback import erasures, read_days
+from recsys.serving.item_updates import read_item_updates
 from recsys.serving.postgres import server_time
 from recsys.sites import SiteConfig, load_site
 from recsys.types import SiteId, UserId
@@ -51,6 +53,17 @@ class StageContext:
         if not self.settings.recsys_postgres_password.get_secret_value():
             return pl.DataFrame(schema=INTERACTIONS)
         return pl.DataFrame(read_days(self.dsn, site, first, last), schema=INTERACTIONS, orient="row")
+
+    def item_updates(self, site: SiteId, start: datetime, end: datetime) -> pl.DataFrame:
+        """What became known of items from ``start`` until ``end`` (UTC, exclusive), schema ITEM_UPDATES.
+
+        The web service was told of it, or the site's content API was asked for it; not what the site's source says.
+        What was told is left out where no Postgres is configured (RECSYS_POSTGRES_PASSWORD unset).
+        """
+        told = pl.DataFrame(schema=ITEM_UPDATES)
+        if self.settings.recsys_postgres_password.get_secret_value():
+            told = pl.DataFrame(read_item_updates(self.dsn, site, start, end), schema=ITEM_UPDATES, orient="row")
+        return pl.concat([told, FetchedItems(self.blobs, site).updates(start, end)])
 
 
 def open_context(settings: Settings | None = None) -> StageContext:
