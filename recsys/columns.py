@@ -7,7 +7,8 @@ learned from them, then what is served.
 from typing import Final
 
 # --- events: one row per interaction ---------------------------------------------------------------------------------
-DAY: Final = "day"
+PARTITION: Final = "partition"
+"When the partition that a row belongs to starts, UTC."
 EVENT_ID: Final = "event_id"
 USER_ID: Final = "user_id"
 ITEM_ID: Final = "item_id"
@@ -17,6 +18,16 @@ VALUE: Final = "value"
 "What the interaction is worth in the site's currency (price × quantity), or a rating; null where unknown."
 SESSION_ID: Final = "session_id"
 REQUEST_ID: Final = "request_id"
+ITEMS: Final = "items"
+"Item ids of one impression, in the order shown."
+RELEASE_ID: Final = "release_id"
+OFFSET: Final = "offset"
+"Where a message stands in its topic's partition."
+MESSAGE: Final = "message"
+RECEIVED_AT: Final = "received_at"
+"When the broker took a message, by the broker's or the sender's clock, as the topic is set up."
+KIND: Final = "kind"
+"What a message tells: an interaction, an impression, an item update."
 ERASED_AT: Final = "erased_at"
 "When a user asked to be forgotten: what came before is not looked at any more."
 
@@ -29,9 +40,21 @@ REASON: Final = "reason"
 
 # --- catalogue: what was known of an item at a time -------------------------------------------------------------------
 TITLE: Final = "title"
+TEXT: Final = "text"
 CATEGORY: Final = "category"
 PRICE: Final = "price"
 AVAILABLE: Final = "available"
+IMAGE: Final = "image"
+"Address of a picture."
+LANGUAGE: Final = "language"
+"As in BCP 47: en, de-AT."
+PUBLISHED_AT: Final = "published_at"
+ATTRIBUTES: Final = "attributes"
+"Anything else that is known of an item: one JSON object, as text."
+DETAIL: Final = "detail"
+"What exactly was wrong, for a person."
+LASTING: Final = "lasting"
+"Whether asking again soon would give the same."
 
 # --- candidates and slates --------------------------------------------------------------------------------------------
 SOURCE: Final = "source"

@@ -1,7 +1,7 @@
-"""The event log: partitions of one site and one UTC day, each whole or absent.
+"""The event log: partitions of one site and one UTC day or hour, each whole or absent.
 
-Layout under the store: ``events/<site>/manifests/<day>.json`` names the data objects of that day, which lie in
-``events/<site>/data/<table>/<day>/<sha256>.parquet``. Data objects are written first, under names made of their
+Layout under the store: ``events/<site>/manifests/<partition>.json`` names the data objects of that partition, which lie
+in ``events/<site>/data/<table>/<partition>/<sha256>.parquet``. Data objects are written first, under names made of their
 content; then the manifest is replaced in one step. A writer that dies before that leaves the old partition as it was,
 and at most some objects that no manifest names; ``remove_unnamed`` takes them away. A reader that holds an older
 manifest can go on reading until then.
@@ -20,6 +20,7 @@ import polars as pl
 from recsys.datasets.blobs import Blobs
 from recsys.datasets.manifest import DataObject, Manifest, Partition, UndatedManifest, data_hash
 from recsys.datasets.tables import QUARANTINED, TABLES, Table
+from recsys.errors import PartitionRefused
 from recsys.events.counts import RowCounts
 from recsys.events.raw import SourceFile
 from recsys.events.schema import require
@@ -28,6 +29,7 @@ from recsys.types import SiteId
 __all__ = ["DatasetStore", "data_hash"]
 
 UNDATED: Final = "undated"
+ISO_DAY: Final = len("2026-01-31")
 READERS: Final = 16
 "Manifests fetched at once."
 
@@ -49,25 +51,39 @@ class DatasetStore:
         """Replaces the partition in one step; the same rows, in any order, give the same bytes and hashes.
 
         Args:
-            partition: which site and day.
+            partition: which site, day and perhaps hour.
             frames: by table name, each in its table's schema; tables left out are empty.
-            counts: where every raw row of the day went.
+            counts: where every raw row of the partition went.
             source_files: what was read.
 
         Raises:
             SchemaError: a frame is not in its table's schema; nothing was written.
+            PartitionRefused: the day is committed as a whole and this is an hour of it, or the other way round.
             StoreError: the store did not take it; the old partition, if any, is untouched.
         """
+        self._refuse_mixture(partition)
         whole = {name: frames.get(name, pl.DataFrame(schema=table.schema)) for name, table in TABLES.items()}
         manifest = Manifest(
             site=partition.site,
             day=partition.day,
-            tables=self._write(partition.site, partition.day.isoformat(), whole),
+            hour=partition.hour,
+            tables=self._write(partition.site, partition.key, whole),
             counts=counts,
             source_files=tuple(source_files),
         )
-        self._switch(manifest, partition.day.isoformat())
+        self._switch(manifest, partition.key)
         return manifest
+
+    def _refuse_mixture(self, partition: Partition) -> None:
+        day = partition.day.isoformat()
+        of_the_day = self.blobs.list(_manifest_key(partition.site, day).removesuffix(".json"))
+        known = {_name(key) for key in of_the_day}
+        clashing = known - {day} if partition.hour is None else known & {day}
+        if clashing:
+            raise PartitionRefused(
+                f"site {partition.site}, {partition.key}: found {', '.join(sorted(clashing))} committed already, expected "
+                "days or hours of one day, not both. Set schedule.partition as it was, or give the site another name"
+            )
 
     def commit_undated(
         self, site: SiteId, quarantine: pl.DataFrame, *, counts: RowCounts, source_files: Sequence[SourceFile] = ()
@@ -79,14 +95,14 @@ class DatasetStore:
         return manifest
 
     def manifests(self, site: SiteId, first: date | None = None, before: date | None = None) -> list[Manifest]:
-        """The committed days from ``first`` (inclusive) until ``before`` (exclusive), in order; None is no bound."""
-        names = {key: key.rsplit("/", 1)[1].removesuffix(".json") for key in self.blobs.list(_manifest_key(site, ""))}
+        """The committed partitions of the days from ``first`` (inclusive) until ``before`` (exclusive), in order; None is no bound."""
+        days = {key: _name(key)[:ISO_DAY] for key in self.blobs.list(_manifest_key(site, ""))}
         wanted = [
             key
-            for key, name in names.items()
-            if name != UNDATED
-            and (first is None or date.fromisoformat(name) >= first)
-            and (before is None or date.fromisoformat(name) < before)
+            for key, day in days.items()
+            if day != UNDATED
+            and (first is None or date.fromisoformat(day) >= first)
+            and (before is None or date.fromisoformat(day) < before)
         ]
         with ThreadPoolExecutor(READERS) as readers:
             return [Manifest.model_validate_json(content) for content in readers.map(self.blobs.get, wanted)]
@@ -128,11 +144,11 @@ class DatasetStore:
             self.blobs.delete(key)
         return len(unnamed)
 
-    def _write(self, site: SiteId, day: str, frames: Mapping[str, pl.DataFrame]) -> dict[str, DataObject]:
+    def _write(self, site: SiteId, partition: str, frames: Mapping[str, pl.DataFrame]) -> dict[str, DataObject]:
         contents = {
-            name: _in_order(frame, TABLES[name], name=f"{site}, {day}, {name}") for name, frame in frames.items()
+            name: _in_order(frame, TABLES[name], name=f"{site}, {partition}, {name}") for name, frame in frames.items()
         }
-        return {name: self._put(f"events/{site}/data/{name}/{day}", *each) for name, each in contents.items()}
+        return {name: self._put(f"events/{site}/data/{name}/{partition}", *each) for name, each in contents.items()}
 
     def _put(self, folder: str, frame: pl.DataFrame, table: Table) -> DataObject:
         buffer = BytesIO()
@@ -143,15 +159,20 @@ class DatasetStore:
         self.blobs.put(key, content)
         first, last = (frame[table.time].min(), frame[table.time].max()) if table.time else (None, None)
         times = {"first_time": first, "last_time": last}
-        return DataObject.model_validate({"key": key, "rows": frame.height, "content_hash": digest, **times})
+        hashes = {"content_hash": digest, "md5": hashlib.md5(content, usedforsecurity=False).hexdigest()}
+        return DataObject.model_validate({"key": key, "rows": frame.height, **hashes, **times})
 
-    def _switch(self, manifest: UndatedManifest, day: str) -> None:
+    def _switch(self, manifest: UndatedManifest, name: str) -> None:
         content = json.dumps(manifest.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=False)
-        self.blobs.put(_manifest_key(manifest.site, day), content.encode())
+        self.blobs.put(_manifest_key(manifest.site, name), content.encode())
 
 
-def _manifest_key(site: SiteId, day: str) -> str:
-    return f"events/{site}/manifests/{day}.json" if day else f"events/{site}/manifests/"
+def _manifest_key(site: SiteId, name: str) -> str:
+    return f"events/{site}/manifests/{name}.json" if name else f"events/{site}/manifests/"
+
+
+def _name(manifest_key: str) -> str:
+    return manifest_key.rsplit("/", 1)[1].removesuffix(".json")
 
 
 def _in_order(frame: pl.DataFrame, table: Table, *, name: str) -> tuple[pl.DataFrame, Table]:

@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from recsys import columns as c
-from recsys.events.schema import INTERACTIONS, ITEM_UPDATES, QUARANTINE
+from recsys.events.schema import IMPRESSIONS, INTERACTIONS, ITEM_UPDATES, QUARANTINE
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,13 @@ class Table:
 
 
 INTERACTED: Final = "interactions"
+IMPRESSED: Final = "impressions"
 UPDATED: Final = "item_updates"
 QUARANTINED: Final = "quarantine"
 
 TABLES: Final = {
     INTERACTED: Table(INTERACTIONS, order=(c.TIMESTAMP, c.EVENT_ID), time=c.TIMESTAMP),
+    IMPRESSED: Table(IMPRESSIONS, order=(c.TIMESTAMP, c.EVENT_ID), time=c.TIMESTAMP),
     UPDATED: Table(ITEM_UPDATES, order=(c.TIMESTAMP, *ITEM_UPDATES), time=c.TIMESTAMP),
     QUARANTINED: Table(QUARANTINE, order=(c.SOURCE_FILE, c.SOURCE_LINE, c.REASON, c.RAW), time=None),
 }

@@ -15,7 +15,9 @@ class RowCounts(Frozen):
     quarantined: dict[str, NonNegativeInt]
     "Rows by reason."
     duplicates: NonNegativeInt
-    "Good rows whose event_id an earlier row of the partition has."
+    "Good rows that another row of the partition tells already."
+    erased: NonNegativeInt = 0
+    "Good rows of users who asked to be forgotten."
 
     @property
     def bad(self) -> int:
@@ -27,10 +29,10 @@ class RowCounts(Frozen):
 
     @model_validator(mode="after")
     def _nothing_vanishes(self) -> "RowCounts":
-        if self.rows_in != self.kept + self.bad + self.duplicates:
+        if self.rows_in != self.kept + self.bad + self.duplicates + self.erased:
             raise ValueError(
                 f"found {self.rows_in} rows in, expected {self.kept} kept + {self.bad} quarantined + "
-                f"{self.duplicates} duplicates"
+                f"{self.duplicates} duplicates + {self.erased} erased"
             )
         return self
 
@@ -41,6 +43,7 @@ class RowCounts(Frozen):
             kept=self.kept + other.kept,
             quarantined={r: self.quarantined.get(r, 0) + other.quarantined.get(r, 0) for r in reasons},
             duplicates=self.duplicates + other.duplicates,
+            erased=self.erased + other.erased,
         )
 
 

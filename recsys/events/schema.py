@@ -26,28 +26,37 @@ INTERACTIONS: Final = pl.Schema(
 )
 """One row per interaction; event_id unique; value, session_id and request_id may be null."""
 
-ITEM_UPDATES: Final = pl.Schema(
+IMPRESSIONS: Final = pl.Schema(
     {
-        c.ITEM_ID: pl.String(),
+        c.EVENT_ID: pl.String(),
+        c.USER_ID: pl.String(),
+        c.ITEMS: pl.List(pl.String()),
         c.TIMESTAMP: TIME,
-        c.TITLE: pl.String(),
-        c.CATEGORY: pl.String(),
-        c.PRICE: pl.Float64(),
-        c.AVAILABLE: pl.Boolean(),
+        c.SESSION_ID: pl.String(),
+        c.REQUEST_ID: pl.String(),
+        c.RELEASE_ID: pl.String(),
     }
 )
-"""What became known of an item, and when. Null means unchanged, not unknown-from-now-on."""
+"""One row per slate that was shown, its items in order; event_id unique; from session_id on columns may be null."""
 
 ITEMS: Final = pl.Schema(
     {
         c.ITEM_ID: pl.String(),
         c.TITLE: pl.String(),
+        c.TEXT: pl.String(),
         c.CATEGORY: pl.String(),
         c.PRICE: pl.Float64(),
         c.AVAILABLE: pl.Boolean(),
+        c.IMAGE: pl.String(),
+        c.LANGUAGE: pl.String(),
+        c.PUBLISHED_AT: TIME,
+        c.ATTRIBUTES: pl.String(),
     }
 )
 """The catalogue as of one time: one row per item; available is never null."""
+
+ITEM_UPDATES: Final = pl.Schema({c.ITEM_ID: pl.String(), c.TIMESTAMP: TIME, **ITEMS})
+"""What became known of an item, and when. Null means unchanged, not unknown-from-now-on."""
 
 QUARANTINE: Final = pl.Schema(
     {
@@ -58,6 +67,18 @@ QUARANTINE: Final = pl.Schema(
     }
 )
 """One row per row set aside; source_line counts from 1 and includes the header."""
+
+
+def filled(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The columns of ``schema``, in its order and types; those that ``frame`` has not are null, others are dropped.
+
+    Raises:
+        polars.exceptions.InvalidOperationError: a column cannot be cast.
+    """
+    return frame.select(
+        pl.col(name).cast(kind) if name in frame.schema else pl.lit(None, kind).alias(name)
+        for name, kind in schema.items()
+    )
 
 
 def require(frame: pl.DataFrame, schema: pl.Schema, *, name: str) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Raw rows checked against the event contract: each is kept, set aside with one reason, or a duplicate."""
+"""Raw rows checked against the event contract: each is good, or set aside with one reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,80 +8,83 @@ from typing import Final
 import polars as pl
 
 from recsys import columns as c
-from recsys.events.counts import RowCounts
 from recsys.events.model import MAX_ID_LENGTH
-from recsys.events.raw import RAW
-from recsys.events.schema import INTERACTIONS, QUARANTINE, require
+from recsys.events.raw import RAW, Filing, RawBatch
+from recsys.events.schema import QUARANTINE, TIME, require
 
 BAD_TIMESTAMP: Final = "bad_timestamp"
 ABSURD_TIMESTAMP: Final = "absurd_timestamp"
 OUTSIDE_DAY: Final = "timestamp_outside_day"
 UNKNOWN_EVENT_TYPE: Final = "unknown_event_type"
 BAD_VALUE: Final = "bad_value"
-DUPLICATE: Final = "duplicate"
+BAD_ITEMS: Final = "bad_items"
 
 WHEN: Final = pl.col(c.TIMESTAMP)
+SHOWN: Final = pl.col(c.ITEMS)
 CONTROL_CHARACTERS: Final = r"[\x00-\x1f\x7f]"
+
+SET_ASIDE: Final = pl.Schema({c.PARTITION: TIME, **QUARANTINE})
+"""A row of the quarantine, with the partition that it belongs to; null where that cannot be told."""
 
 
 @dataclass(frozen=True)
-class Checked:
-    """The rows of one day, sorted out: rows in = kept + quarantine + duplicates."""
+class Rules:
+    """What a site takes as an event, and how it cuts time."""
 
-    kept: pl.DataFrame
-    "Schema INTERACTIONS; event_id unique."
-    quarantine: pl.DataFrame
-    "Schema QUARANTINE."
-    duplicates: int
+    event_types: tuple[str, ...]
+    earliest: date
+    "Before this UTC day a time is absurd."
+    latest: date
+    "From this UTC day on a time is absurd."
+    hourly: bool = False
+    "Partitions are hours, not days."
+
+    def slot(self, moment: datetime) -> datetime:
+        """When the partition of ``moment`` starts."""
+        return moment.replace(**({} if self.hourly else {"hour": 0}), minute=0, second=0, microsecond=0)
 
     @property
-    def counts(self) -> RowCounts:
-        """Where the rows went; reasons with the most frequent first."""
-        by_reason = self.quarantine[c.REASON].value_counts().sort(pl.nth(1), pl.nth(0), descending=[True, False])
-        return RowCounts(
-            rows_in=self.kept.height + self.quarantine.height + self.duplicates,
-            kept=self.kept.height,
-            quarantined=dict(by_reason.rows()),
-            duplicates=self.duplicates,
-        )
+    def sane(self) -> pl.Expr:
+        """Whether the row's time is one at which events can have happened."""
+        start, end = (datetime.combine(day, time(), UTC) for day in (self.earliest, self.latest))
+        return WHEN.is_between(start, end, closed="left")
 
 
-NOTHING: Final = Checked(pl.DataFrame(schema=INTERACTIONS), pl.DataFrame(schema=QUARANTINE), duplicates=0)
+@dataclass(frozen=True)
+class Sorted:
+    """A batch, sorted out: its rows = good + set aside."""
+
+    good: pl.DataFrame
+    "Columns of RAW, and the partition."
+    aside: pl.DataFrame
+    "Schema SET_ASIDE."
 
 
-def check(
-    rows: pl.DataFrame, *, event_types: Iterable[str], earliest: date, latest: date
-) -> dict[date | None, Checked]:
-    """Every row of ``rows`` (schema RAW) by its UTC day, sorted out.
+def check(batch: RawBatch, rules: Rules) -> Sorted:
+    """Every row of the batch, in its order, with the UTC partition in which it happened.
 
-    A row's day is the one its file says; else that of its timestamp, when it lies between ``earliest`` and ``latest``
-    (exclusive). Other rows have no day and come under None. The first fault found is the reason, a source's own first.
-    Of good rows of one day with the same event_id the first is kept, the others are duplicates.
+    A bad row belongs to the partition of its filing, where it has one; else to that of its time, where that is sane; else
+    to none. The first fault found is the reason, a source's own first.
 
     Raises:
-        SchemaError: ``rows`` is not in the schema RAW.
+        SchemaError: the rows are not in the schema RAW.
     """
-    start, end = (datetime.combine(day, time(), UTC) for day in (earliest, latest))
-    sane = WHEN.is_between(start, end, closed="left")
-    faults = [
-        (WHEN.is_null(), BAD_TIMESTAMP),
-        (pl.col(c.DAY).is_null() & ~sane, ABSURD_TIMESTAMP),
-        (WHEN.dt.date() != pl.col(c.DAY), OUTSIDE_DAY),
-        *(
-            (pl.col(column).is_null() | _unusable(column), f"bad_{column}")
-            for column in (c.EVENT_ID, c.USER_ID, c.ITEM_ID)
-        ),
-        *((_unusable(column), f"bad_{column}") for column in (c.SESSION_ID, c.REQUEST_ID)),
-        (~pl.col(c.EVENT_TYPE).is_in(list(event_types)).fill_null(False), UNKNOWN_EVENT_TYPE),
-        (~pl.col(c.VALUE).is_finite(), BAD_VALUE),
-    ]
-    judged = require(rows, RAW, name="raw rows").with_columns(
-        pl.coalesce(pl.col(c.DAY), pl.when(sane).then(WHEN.dt.date())).alias(c.DAY),
+    rows = require(batch.rows, RAW, name="raw rows")
+    faults = [*_time_faults(batch.filing, rules), *_content_faults(rules, impressions=_has_impressions(rows))]
+    bad = rows.select(
+        pl.any_horizontal(pl.col(c.REASON).is_not_null(), *(fault.fill_null(False) for fault, _ in faults))
+    ).to_series()
+    slot = WHEN.dt.truncate("1h" if rules.hourly else "1d").alias(c.PARTITION)
+    good = rows.filter(~bad).with_columns(slot) if bad.any() else rows.with_columns(slot)
+    its_slot = pl.lit(rules.slot(batch.filing.start), TIME) if batch.filing else pl.when(rules.sane).then(slot)
+    aside = rows.filter(bad).select(
+        its_slot.alias(c.PARTITION),
+        c.SOURCE_FILE,
+        c.SOURCE_LINE,
         first_reason(faults).alias(c.REASON),
+        _as_json(batch.originals.filter(bad)).alias(c.RAW),
     )
-    again = pl.col(c.REASON).is_null() & ~pl.struct(c.DAY, c.EVENT_ID, c.REASON).is_first_distinct()
-    marked = judged.with_columns(pl.when(again).then(pl.lit(DUPLICATE)).otherwise(pl.col(c.REASON)).alias(c.REASON))
-    return {day: _sorted_out(part) for (day,), part in marked.partition_by(c.DAY, as_dict=True).items()}
+    return Sorted(good, aside.cast(dict(SET_ASIDE)))
 
 
 def first_reason(faults: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
@@ -89,16 +92,48 @@ def first_reason(faults: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
     return pl.coalesce(pl.col(c.REASON), *(pl.when(condition).then(pl.lit(reason)) for condition, reason in faults))
 
 
+def _time_faults(filing: Filing | None, rules: Rules) -> list[tuple[pl.Expr, str]]:
+    if filing is None:
+        return [(WHEN.is_null(), BAD_TIMESTAMP), (~rules.sane, ABSURD_TIMESTAMP)]
+    expected = WHEN.is_between(filing.start - filing.late, filing.end, closed="left")
+    return [(WHEN.is_null(), BAD_TIMESTAMP), (~expected, OUTSIDE_DAY)]
+
+
+def _content_faults(rules: Rules, *, impressions: bool) -> list[tuple[pl.Expr, str]]:
+    names_an_item = pl.col(c.ITEM_ID).is_null() | _unusable(c.ITEM_ID)
+    unknown_type = ~pl.col(c.EVENT_TYPE).is_in(list(rules.event_types)).fill_null(False)
+    only = SHOWN.is_null() if impressions else pl.lit(True)
+    required = [(pl.col(name).is_null() | _unusable(name), f"bad_{name}") for name in (c.EVENT_ID, c.USER_ID)]
+    optional = [(_unusable(name), f"bad_{name}") for name in (c.SESSION_ID, c.REQUEST_ID, c.RELEASE_ID)]
+    shown = pl.element()
+    bad_items = (SHOWN.list.len() == 0) | SHOWN.list.eval(_is_unusable(shown) | shown.is_null()).list.any()
+    return [
+        *required,
+        (only & names_an_item, f"bad_{c.ITEM_ID}"),
+        *optional,
+        (only & unknown_type, UNKNOWN_EVENT_TYPE),
+        (~pl.col(c.VALUE).is_finite(), BAD_VALUE),
+        *([(bad_items, BAD_ITEMS)] if impressions else []),
+    ]
+
+
 def _unusable(column: str) -> pl.Expr:
-    length = pl.col(column).str.len_chars()
-    return (length == 0) | (length > MAX_ID_LENGTH) | pl.col(column).str.contains(CONTROL_CHARACTERS)
+    return _is_unusable(pl.col(column))
 
 
-def _sorted_out(rows: pl.DataFrame) -> Checked:
-    reason = pl.col(c.REASON)
-    raw = pl.coalesce(pl.col(c.RAW), pl.struct(INTERACTIONS.names()).struct.json_encode()).alias(c.RAW)
-    return Checked(
-        kept=rows.filter(reason.is_null()).select(INTERACTIONS.names()),
-        quarantine=rows.filter(reason != DUPLICATE).with_columns(raw).select(QUARANTINE.names()),
-        duplicates=rows.filter(reason == DUPLICATE).height,
-    )
+def _is_unusable(text: pl.Expr) -> pl.Expr:
+    too_long = (text.str.len_bytes() > MAX_ID_LENGTH) & (text.str.len_chars() > MAX_ID_LENGTH)
+    return (text.str.len_bytes() == 0) | too_long | text.str.contains(CONTROL_CHARACTERS)
+
+
+def _has_impressions(rows: pl.DataFrame) -> bool:
+    return rows[c.ITEMS].null_count() < rows.height
+
+
+def _as_json(originals: pl.DataFrame) -> pl.Series:
+    """One JSON object per row; of rows whose source rendered them already, that."""
+    if originals.columns == [c.RAW]:
+        return originals[c.RAW]
+    if not originals.width:
+        return pl.Series([], dtype=pl.String)
+    return originals.select(pl.struct(pl.all()).struct.json_encode()).to_series()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
@@ -21,9 +21,14 @@ SELECT $1, * FROM unnest(
 ON CONFLICT (site, event_id) DO NOTHING
 """
 
-_READ_DAYS: Final = f"""
+_READ_EVENTS: Final = f"""
 SELECT {_COLUMNS} FROM recsys.event
 WHERE site = %s AND "timestamp" >= %s AND "timestamp" < %s ORDER BY "timestamp", event_id
+"""
+
+_COUNT_EVENTS: Final = """
+SELECT date_trunc(%s, "timestamp"), count(*) FROM recsys.event
+WHERE site = %s AND "timestamp" >= %s AND "timestamp" < %s GROUP BY 1
 """
 
 _USER_EVENTS: Final = f"""
@@ -55,11 +60,16 @@ class Recorded:
     accepted: int
     duplicates: int
 
+    def __add__(self, other: "Recorded") -> "Recorded":
+        return Recorded(self.accepted + other.accepted, self.duplicates + other.duplicates)
 
-async def record_events(pool: asyncpg.Pool, site: SiteId, events: Sequence[Interaction]) -> Recorded:
+
+async def record_events(
+    database: asyncpg.Pool | asyncpg.Connection, site: SiteId, events: Sequence[Interaction]
+) -> Recorded:
     """The events are durable afterwards; an event_id that the site knows, or that comes twice here, counts once.
 
-    The first event of an id stays as it is.
+    The first event of an id stays as it is. On a connection they are durable when its transaction is.
     """
     first: dict[EventId, Interaction] = {}
     for event in events:
@@ -75,7 +85,7 @@ async def record_events(pool: asyncpg.Pool, site: SiteId, events: Sequence[Inter
         [event.session_id for event in ordered],
         [event.request_id for event in ordered],
     ]
-    status = await pool.execute(_INSERT, site, *values)
+    status = await database.execute(_INSERT, site, *values)
     accepted = int(status.rpartition(" ")[2])
     return Recorded(accepted=accepted, duplicates=len(events) - accepted)
 
@@ -95,18 +105,29 @@ async def erase_user(pool: asyncpg.Pool, site: SiteId, user_id: UserId, at: date
     return dict(await pool.fetchrow(_ERASE, site, user_id, at))
 
 
-def read_days(dsn: str, site: SiteId, first: date, last: date) -> list[Row]:
-    """Events that happened on these UTC days, both included, in order of time; columns of INTERACTIONS, times in UTC.
+def read_events(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[Row]:
+    """Events that happened from ``start`` until ``end``, in order of time; columns of INTERACTIONS, times in UTC.
 
     Raises:
         StoreError: no Postgres.
     """
-    start, end = (datetime.combine(day, time(), tzinfo=UTC) for day in (first, last + timedelta(days=1)))
     with transaction(dsn) as cursor:
         cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-        cursor.execute(_READ_DAYS, (site, start, end))
+        cursor.execute(_READ_EVENTS, (site, start, end))
         rows: list[Row] = cursor.fetchall()
     return rows
+
+
+def count_events(dsn: str, site: SiteId, start: datetime, end: datetime, *, hourly: bool) -> dict[datetime, int]:
+    """How many events happened in each UTC day, or hour, from ``start`` until ``end``; those without any are left out.
+
+    Raises:
+        StoreError: no Postgres.
+    """
+    with transaction(dsn) as cursor:
+        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+        cursor.execute(_COUNT_EVENTS, ("hour" if hourly else "day", site, start, end))
+        return {moment.astimezone(UTC): count for moment, count in cursor.fetchall()}
 
 
 def erasures(dsn: str, site: SiteId) -> dict[UserId, datetime]:

@@ -4,10 +4,12 @@ Every field has its unit under it. A component (source, generator, ranker) is na
 folder that owns the component checks the params, so this module stays light enough for the web process.
 """
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     NonNegativeFloat,
@@ -18,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from recsys.sites.table_policy import Share, TablePolicy
 from recsys.types import Frozen
 
 
@@ -29,10 +32,17 @@ def _as_iso_day(day: object) -> str:
         raise ValueError(f"found {day!r}, expected a day such as 2026-01-31") from None
 
 
+def _as_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as fault:
+        raise ValueError(f"found {pattern!r}, expected a regular expression: {fault}") from None
+    return pattern
+
+
 SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 IsoDay = Annotated[str, BeforeValidator(_as_iso_day)]
-DailyCron = Annotated[str, StringConstraints(pattern=r"^[0-5]?\d ([01]?\d|2[0-3]) \* \* \*$")]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+IngestCron = Annotated[str, StringConstraints(pattern=r"^[0-5]?\d ([01]?\d|2[0-3]|\*) \* \* \*$")]
 
 
 class ComponentSpec(Frozen):
@@ -55,8 +65,10 @@ class InteractionType(Frozen):
 class SchedulePolicy(Frozen):
     """When Airflow works for this site; all times UTC."""
 
-    ingest_cron: DailyCron = "0 1 * * *"
-    "Ingests the UTC day before; once a day, because a partition is a day."
+    partition: Literal["day", "hour"] = "day"
+    "What a partition of the event log is. Hours are for sources whose files come by the hour."
+    ingest_cron: IngestCron = "0 1 * * *"
+    "Ingests the UTC day before; with partition: hour, the hour before, as 10 * * * *."
     catchup_from: date | None = None
     "First UTC day that Airflow ingests by itself, a run for each day since; null: it begins with yesterday."
     train_every_hours: Annotated[int, Field(ge=1, le=24)] = 2
@@ -64,18 +76,43 @@ class SchedulePolicy(Frozen):
     train_minute: Annotated[int, Field(ge=0, le=59)] | None = None
     "Minute of the hour; null gives each site its own, so that sites do not collide."
 
+    @model_validator(mode="after")
+    def _ingests_once_per_partition(self) -> "SchedulePolicy":
+        every_hour = self.ingest_cron.split()[1] == "*"
+        if every_hour != (self.partition == "hour"):
+            expected = "10 * * * *" if self.partition == "hour" else "0 1 * * *"
+            raise ValueError(
+                f"schedule.ingest_cron: found {self.ingest_cron!r} with partition: {self.partition}, "
+                f"expected once a {self.partition}, as {expected!r}"
+            )
+        return self
+
+    @property
+    def hourly(self) -> bool:
+        return self.partition == "hour"
+
 
 class QualityPolicy(Frozen):
     """When a day of events is not good enough to be committed."""
 
     max_bad_share: Share = 0.2
     "Largest share of rows in quarantine, per partition."
+    expected_reasons: tuple[str, ...] = ()
+    "Reasons for the quarantine that are normal for this source; such rows are set aside, but do not count as bad."
+    same_content_is_duplicate: bool = False
+    "True: a row with the user, item, type and time of another is a duplicate, whatever its event_id."
+    late_days: Annotated[int, Field(ge=0, le=60)] = 3
+    "Days that a run looks back for events that came late; a day that has some is written again."
     allow_empty_days: bool = True
     "False: a day without any row is refused."
     earliest: IsoDay = "1995-01-01"
     "Events before this UTC day are absurd and set aside."
     latest: IsoDay = "2101-01-01"
     "Events on or after this UTC day are absurd and set aside."
+    line_pattern: Annotated[str, AfterValidator(_as_pattern)] | None = None
+    "Regular expression that every line of a text source must match somewhere; other lines are set aside. null: any."
+    table: TablePolicy = TablePolicy()
+    "Checks of the partition as a whole."
 
 
 class WindowPolicy(Frozen):

@@ -2,7 +2,7 @@
 
 from recsys.candidates.registry import build_generators
 from recsys.events.sources.registry import open_source
-from recsys.events.sources.source import DayRange
+from recsys.events.sources.source import DayRange, Surroundings
 from recsys.sites import SiteConfig
 
 
@@ -14,4 +14,4 @@ def run(*, site: SiteConfig) -> DayRange:
         SourceError: the source's files are not there, or not in their form.
     """
     build_generators(site.candidates)
-    return open_source(site.source, site.quality).days()
+    return open_source(site.source, Surroundings(site=site.site, quality=site.quality)).days()

@@ -1,7 +1,7 @@
 """The composition root: what every stage needs, built in one place from the environment."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from recsys.datasets.fetched import FetchedItems
 from recsys.datasets.store import DatasetStore
 from recsys.events.schema import INTERACTIONS, ITEM_UPDATES
 from recsys.layout import Settings
-from recsys.serving.feedback import erasures, read_days
+from recsys.serving.feedback import count_events, erasures, read_events
 from recsys.serving.item_updates import read_item_updates
 from recsys.serving.postgres import server_time
 from recsys.sites import SiteConfig, load_site
@@ -42,17 +42,20 @@ class StageContext:
         return server_time(self.dsn)
 
     def erased(self, site: SiteId) -> dict[UserId, datetime]:
-        """Who asked to be forgotten, and when."""
-        return erasures(self.dsn, site)
+        """Who asked to be forgotten, and when; nobody where no Postgres is configured."""
+        return erasures(self.dsn, site) if self._has_postgres else {}
 
-    def feedback(self, site: SiteId, first: date, last: date) -> pl.DataFrame:
-        """What the web service was told about these UTC days (both ends included), schema INTERACTIONS.
+    def feedback(self, site: SiteId, start: datetime, end: datetime) -> pl.DataFrame:
+        """What the web service was told happened from ``start`` until ``end`` (UTC, exclusive), schema INTERACTIONS.
 
         Empty where no Postgres is configured (RECSYS_POSTGRES_PASSWORD unset).
         """
-        if not self.settings.recsys_postgres_password.get_secret_value():
-            return pl.DataFrame(schema=INTERACTIONS)
-        return pl.DataFrame(read_days(self.dsn, site, first, last), schema=INTERACTIONS, orient="row")
+        rows = read_events(self.dsn, site, start, end) if self._has_postgres else []
+        return pl.DataFrame(rows, schema=INTERACTIONS, orient="row")
+
+    def feedback_counts(self, site: SiteId, start: datetime, end: datetime, *, hourly: bool) -> dict[datetime, int]:
+        """How many events ``feedback`` has in each UTC day, or hour; those without any are left out."""
+        return count_events(self.dsn, site, start, end, hourly=hourly) if self._has_postgres else {}
 
     def item_updates(self, site: SiteId, start: datetime, end: datetime) -> pl.DataFrame:
         """What became known of items from ``start`` until ``end`` (UTC, exclusive), schema ITEM_UPDATES.
@@ -60,10 +63,13 @@ class StageContext:
         The web service was told of it, or the site's content API was asked for it; not what the site's source says.
         What was told is left out where no Postgres is configured (RECSYS_POSTGRES_PASSWORD unset).
         """
-        told = pl.DataFrame(schema=ITEM_UPDATES)
-        if self.settings.recsys_postgres_password.get_secret_value():
-            told = pl.DataFrame(read_item_updates(self.dsn, site, start, end), schema=ITEM_UPDATES, orient="row")
+        rows = read_item_updates(self.dsn, site, start, end) if self._has_postgres else []
+        told = pl.DataFrame(rows, schema=ITEM_UPDATES, orient="row")
         return pl.concat([told, FetchedItems(self.blobs, site).updates(start, end)])
+
+    @property
+    def _has_postgres(self) -> bool:
+        return bool(self.settings.recsys_postgres_password.get_secret_value())
 
 
 def open_context(settings: Settings | None = None) -> StageContext:

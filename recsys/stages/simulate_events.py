@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from recsys.errors import ConfigError
+from recsys.events.raw import Filing, whole
 from recsys.events.schema import INTERACTIONS
 from recsys.events.sources.registry import open_source
 from recsys.stages.context import StageContext, open_context
@@ -39,11 +40,12 @@ def run(*, site: SiteId, first: date, days: int, out: Path, context: StageContex
         raise ConfigError(
             f"site {site!r}: found source {config.source.kind!r}, expected {SIMULATOR!r}; it has real files"
         )
-    source = open_source(config.source, config.quality)
+    source = open_source(config.source)
     out.mkdir(parents=True, exist_ok=True)
     files, events, updates = [], 0, 0
     for day in (first + timedelta(days=offset) for offset in range(days)):
-        batch = source.read(day, day)
+        filing = Filing.on(day)
+        batch = whole(source.read(filing.start, filing.end))
         interactions = batch.rows.select(INTERACTIONS.names())
         files.append(_write(interactions, out / f"events-{day}.ndjson.gz"))
         files.append(_write(batch.item_updates, out / f"items-{day}.ndjson.gz"))

@@ -1,12 +1,13 @@
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from recsys.events.schema import INTERACTIONS
-from recsys.serving.feedback import erasures, read_days
+from recsys.serving.feedback import erasures, read_events
 from recsys.serving.publishing import publish
 from recsys.testing.small_release import SITE
 
 EVENTS = f"/v1/{SITE}/events"
+MIDNIGHT = datetime(2026, 3, 1, tzinfo=UTC)
 ONE = {
     "event_id": "e1",
     "timestamp": "2026-03-01T13:00:00+02:00",
@@ -69,12 +70,12 @@ def test_a_users_events_are_read_newest_first(client):
 def test_the_event_log_reads_whole_utc_days(client, shop):
     times = ["2026-03-01T00:00:00Z", "2026-03-02T01:30:00+02:00", "2026-03-02T00:00:00Z", "2026-02-28T23:59:59Z"]
     client.post(EVENTS, json=[ONE | {"event_id": f"e{n}", "timestamp": time} for n, time in enumerate(times)])
-    found = read_days(shop.postgres_dsn(), SITE, date(2026, 3, 1), date(2026, 3, 1))
+    found = read_events(shop.postgres_dsn(), SITE, MIDNIGHT, MIDNIGHT + timedelta(days=1))
     assert [row[0] for row in found] == ["e0", "e1"]
     assert found[1] == ("e1", "anna", "i01", "purchase", datetime(2026, 3, 1, 23, 30, tzinfo=UTC), 9.5, "s1", "r1")
     assert len(found[0]) == len(INTERACTIONS)
-    assert len(read_days(shop.postgres_dsn(), SITE, date(2026, 2, 28), date(2026, 3, 2))) == 4
-    assert read_days(shop.postgres_dsn(), "other", date(2026, 3, 1), date(2026, 3, 1)) == []
+    assert len(read_events(shop.postgres_dsn(), SITE, MIDNIGHT - timedelta(days=1), MIDNIGHT + timedelta(days=2))) == 4
+    assert read_events(shop.postgres_dsn(), "other", MIDNIGHT, MIDNIGHT + timedelta(days=1)) == []
 
 
 def test_a_forgotten_user_is_gone_and_does_not_come_back(client, shop, rows, release_files, serve):

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from recsys import columns as c
-from recsys.events.schema import ITEM_UPDATES
+from recsys.events.schema import ITEM_UPDATES, filled
 from recsys.events.simulator.days import midnight
 from recsys.events.simulator.items import Items, item_tenancy
 from recsys.events.simulator.keyed import Keyed
@@ -14,13 +14,13 @@ _BEFORE = "_before"
 
 
 def catalogue(params: ShopParams, dice: Keyed, day: int) -> pl.DataFrame:
-    """Every item in the catalogue on ``day``, and those withdrawn that day as unavailable; nothing is null.
+    """Every item in the catalogue on ``day``, and those withdrawn that day as unavailable; of title, category, price and availability nothing is null.
 
     Schema ITEM_UPDATES, sorted by item; everything is known at the first instant of ``day``.
     """
     tenancy = item_tenancy(params, dice)
     items = Items(dice, params.categories, np.union1d(tenancy.present(day - 1), tenancy.present(day)))
-    return pl.DataFrame(
+    known = pl.DataFrame(
         {
             c.ITEM_ID: items.ids(),
             c.TIMESTAMP: [midnight(day)] * items.number.size,
@@ -28,9 +28,9 @@ def catalogue(params: ShopParams, dice: Keyed, day: int) -> pl.DataFrame:
             c.CATEGORY: items.category_names(),
             c.PRICE: items.price(day),
             c.AVAILABLE: tenancy.is_present(items.number, day) & items.in_stock(day),
-        },
-        schema=ITEM_UPDATES,
+        }
     )
+    return filled(known, ITEM_UPDATES)
 
 
 def updates(params: ShopParams, dice: Keyed, day: int) -> pl.DataFrame:

@@ -8,7 +8,9 @@ counts once.
 Source: D. Chen, Online Retail, UCI Machine Learning Repository, 2015, doi:10.24432/C5BW33.
 """
 
-from datetime import date
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +19,10 @@ import polars as pl
 from recsys import columns as c
 from recsys.errors import SourceError
 from recsys.events.lines import read_csv_lines
-from recsys.events.raw import RAW, RawBatch, SourceFile
-from recsys.events.schema import ITEM_UPDATES, TIME
-from recsys.events.sources.rejected import as_raw
-from recsys.events.sources.source import DayRange
+from recsys.events.raw import NO_BATCH, RAW, Filing, RawBatch, SourceFile, rejected
+from recsys.events.schema import ITEM_UPDATES, TIME, filled
+from recsys.events.sources.source import DayRange, Surroundings
 from recsys.events.validation import first_reason
-from recsys.sites.config import QualityPolicy
 from recsys.types import Frozen
 
 INVOICE: Final = "InvoiceNo"
@@ -52,33 +52,34 @@ class OnlineRetailParams(Frozen):
 class OnlineRetail:
     """Purchases of a wholesaler for gifts; days without a file had no trade."""
 
-    def __init__(self, params: OnlineRetailParams, quality: QualityPolicy) -> None:
+    filed = True
+
+    def __init__(self, params: OnlineRetailParams, surroundings: Surroundings) -> None:
         self._folder = params.path
 
     def days(self) -> DayRange:
         files = self._files()
         return DayRange(min(files), max(files))
 
-    def read(self, first: date, last: date) -> RawBatch:
-        rows = [pl.DataFrame(schema=RAW)]
-        updates = [pl.DataFrame(schema=ITEM_UPDATES)]
-        files: list[SourceFile] = []
-        unreadable: dict[date, str] = {}
+    def read(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
         for day, file in self._files().items():
-            if not first <= day <= last:
+            filing = Filing.on(day)
+            if filing.end <= start or filing.start >= end:
                 continue
             try:
                 lines = read_csv_lines(file, forms=[HEADER])
             except SourceError as fault:
-                unreadable[day] = str(fault)
+                yield replace(NO_BATCH, unreadable={day: str(fault)})
                 continue
             invoice_lines = _judged(lines.rows)
-            rows.append(
-                pl.concat([_as_raw(invoice_lines), as_raw(lines.rejected)]).with_columns(pl.lit(day).alias(c.DAY))
+            yield rejected(lines.rejected, filing=filing)
+            yield RawBatch(
+                rows=_as_raw(invoice_lines),
+                originals=invoice_lines.select(HEADER),
+                item_updates=_item_updates(invoice_lines, day),
+                files=(SourceFile(name=file.name, rows=lines.height, sha256=lines.sha256, day=day),),
+                filing=filing,
             )
-            updates.append(_item_updates(invoice_lines, day))
-            files.append(SourceFile(name=file.name, rows=lines.height, sha256=lines.sha256, day=day))
-        return RawBatch(pl.concat(rows), pl.concat(updates), tuple(files), unreadable)
 
     def _files(self) -> dict[date, Path]:
         """The files by their day, in order."""
@@ -117,16 +118,15 @@ def _judged(lines: pl.DataFrame) -> pl.DataFrame:
         (pl.col(CUSTOMER).is_null(), "missing_customer"),
     ]
     moment = pl.col(DATE).str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False).dt.replace_time_zone("UTC").cast(TIME)
-    raw = pl.struct(HEADER).struct.json_encode()
-    return lines.with_columns(
-        pl.lit(None, pl.String).alias(c.REASON), moment.alias(c.TIMESTAMP), raw.alias(c.RAW)
-    ).with_columns(first_reason(faults).alias(c.REASON))
+    return lines.with_columns(pl.lit(None, pl.String).alias(c.REASON), moment.alias(c.TIMESTAMP)).with_columns(
+        first_reason(faults).alias(c.REASON)
+    )
 
 
 def _as_raw(lines: pl.DataFrame) -> pl.DataFrame:
-    """Judged lines in the schema RAW, without their day."""
+    """Judged lines in the schema RAW."""
     identity = pl.concat_str([INVOICE, CODE, QUANTITY, UNIT_PRICE, pl.col(DATE).str.replace(" ", "T")], separator="/")
-    return lines.select(
+    rows = lines.select(
         identity.alias(c.EVENT_ID),
         pl.col(CUSTOMER).str.replace(r"\.0$", "").alias(c.USER_ID),
         pl.col(CODE).alias(c.ITEM_ID),
@@ -134,13 +134,11 @@ def _as_raw(lines: pl.DataFrame) -> pl.DataFrame:
         c.TIMESTAMP,
         (AMOUNT * PRICE).round(2).alias(c.VALUE),
         pl.col(INVOICE).alias(c.SESSION_ID),
-        pl.lit(None, pl.String).alias(c.REQUEST_ID),
-        pl.lit(None, pl.Date).alias(c.DAY),
         c.SOURCE_FILE,
         c.SOURCE_LINE,
         c.REASON,
-        c.RAW,
     )
+    return filled(rows, RAW)
 
 
 def _item_updates(lines: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -152,11 +150,9 @@ def _item_updates(lines: pl.DataFrame, day: date) -> pl.DataFrame:
         pl.col(CODE).alias(c.ITEM_ID),
         c.TIMESTAMP,
         pl.col(DESCRIPTION).str.strip_chars().alias(c.TITLE),
-        pl.lit(None, pl.String).alias(c.CATEGORY),
         PRICE.alias(c.PRICE),
-        pl.lit(None, pl.Boolean).alias(c.AVAILABLE),
     )
     last_said = said.unique([c.ITEM_ID, c.TIMESTAMP], keep="last", maintain_order=True)
     told = pl.struct(c.TITLE, c.PRICE)
     changed = (told != told.shift(1).over(c.ITEM_ID)).fill_null(True)
-    return last_said.filter(changed)
+    return filled(last_said.filter(changed), ITEM_UPDATES)

@@ -10,8 +10,8 @@ from recsys.events.simulator import ShopParams
 from recsys.events.sources.online_retail import OnlineRetail, OnlineRetailParams
 from recsys.events.sources.retailrocket import RetailRocket, RetailRocketParams
 from recsys.events.sources.simulator import SimulatedEvents
-from recsys.events.sources.source import Source
-from recsys.sites.config import ComponentSpec, QualityPolicy
+from recsys.events.sources.source import Source, Surroundings
+from recsys.sites.config import ComponentSpec
 from recsys.types import Frozen
 
 SOURCES: Final[dict[str, tuple[type[Frozen], Callable[..., Source]]]] = {
@@ -19,15 +19,15 @@ SOURCES: Final[dict[str, tuple[type[Frozen], Callable[..., Source]]]] = {
     "retailrocket": (RetailRocketParams, RetailRocket),
     "simulator": (ShopParams, SimulatedEvents),
 }
-"""By kind: the params, and what is built from them and the site's quality policy."""
+"""By kind: the params, and what is built from them and the surroundings."""
 
 
-def open_source(spec: ComponentSpec, quality: QualityPolicy | None = None) -> Source:
+def open_source(spec: ComponentSpec, surroundings: Surroundings | None = None) -> Source:
     """The source that ``spec`` names; reads nothing yet.
 
     Args:
         spec: kind and params.
-        quality: which times are absurd; by default those outside 1995 to 2100.
+        surroundings: the site, its quality policy, the settings; by default no site, and those of the environment.
 
     Raises:
         ConfigError: an unknown kind, or params that the kind does not take; names what it does take.
@@ -42,4 +42,4 @@ def open_source(spec: ComponentSpec, quality: QualityPolicy | None = None) -> So
         raise ConfigError(
             f"source.params of {spec.kind}: {faults}; expected {', '.join(model.model_fields)}. Correct the site's YAML"
         ) from None
-    return build(params, quality or QualityPolicy())
+    return build(params, surroundings or Surroundings())

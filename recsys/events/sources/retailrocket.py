@@ -11,8 +11,9 @@ publisher. Category is the categoryid itself.
 Source: R. Zykov, N. Artem, A. Anokhin, Retailrocket recommender system dataset, Kaggle, 2017.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -22,12 +23,10 @@ import polars as pl
 from recsys import columns as c
 from recsys.errors import SourceError
 from recsys.events.lines import CsvLines, read_csv_lines
-from recsys.events.raw import RawBatch, SourceFile
-from recsys.events.schema import TIME
-from recsys.events.sources.rejected import as_raw
+from recsys.events.raw import RAW, RawBatch, SourceFile, rejected
+from recsys.events.schema import TIME, filled
 from recsys.events.sources.retailrocket_properties import read_properties
-from recsys.events.sources.source import DayRange
-from recsys.sites.config import QualityPolicy
+from recsys.events.sources.source import DayRange, Surroundings
 from recsys.types import Frozen
 
 EVENT_TYPES: Final = {"view": "view", "addtocart": "cart", "transaction": "purchase"}
@@ -71,11 +70,13 @@ class RetailRocketParams(Frozen):
 class RetailRocket:
     """Views, carts and purchases of an online shop. The file holds many days; it is read as a whole, once."""
 
-    def __init__(self, params: RetailRocketParams, quality: QualityPolicy) -> None:
+    filed = False
+
+    def __init__(self, params: RetailRocketParams, surroundings: Surroundings) -> None:
         self._folder = params.path
         self._events = params.events
-        self._earliest = date.fromisoformat(quality.earliest)
-        self._latest = date.fromisoformat(quality.latest)
+        self._earliest = date.fromisoformat(surroundings.quality.earliest)
+        self._latest = date.fromisoformat(surroundings.quality.latest)
 
     def days(self) -> DayRange:
         rows, _ = self._read
@@ -88,15 +89,18 @@ class RetailRocket:
             )
         return DayRange(sane[0], sane[-1])
 
-    def read(self, first: date, last: date) -> RawBatch:
+    def read(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
         rows, lines = self._read
         updates, bad_properties, property_files = self._properties
-        wanted = pl.col(c.TIMESTAMP).is_between(_midnight(first), _midnight(last + timedelta(days=1)), closed="left")
+        wanted = pl.col(c.TIMESTAMP).is_between(start, end, closed="left")
         dated = pl.col(c.TIMESTAMP).is_between(_midnight(self._earliest), _midnight(self._latest), closed="left")
-        asked = rows.filter(wanted | dated.not_().fill_null(True))
+        asked = rows.select(wanted | dated.not_().fill_null(True)).to_series()
         file = SourceFile(name=self._events, rows=lines.height, sha256=lines.sha256)
-        return RawBatch(
-            rows=pl.concat([asked, as_raw(lines.rejected), as_raw(bad_properties)]),
+        yield rejected(lines.rejected)
+        yield rejected(bad_properties)
+        yield RawBatch(
+            rows=rows.filter(asked),
+            originals=lines.rows.drop(c.SOURCE_FILE, c.SOURCE_LINE).filter(asked),
             item_updates=updates.filter(wanted),
             files=(file, *property_files),
         )
@@ -121,21 +125,16 @@ class RetailRocket:
 def _as_raw(lines: pl.DataFrame, form: Form) -> pl.DataFrame:
     named = [column for column in (form.header[0], form.user, "event", form.item, form.transaction) if column]
     identity = pl.concat_str(named, separator="/", ignore_nulls=True)
-    return lines.select(
+    rows = lines.select(
         identity.alias(c.EVENT_ID),
         pl.col(form.user).alias(c.USER_ID),
         pl.col(form.item).alias(c.ITEM_ID),
         pl.col("event").replace(EVENT_TYPES).alias(c.EVENT_TYPE),
         form.moment.alias(c.TIMESTAMP),
-        pl.lit(None, pl.Float64).alias(c.VALUE),
-        pl.lit(None, pl.String).alias(c.SESSION_ID),
-        pl.lit(None, pl.String).alias(c.REQUEST_ID),
-        pl.lit(None, pl.Date).alias(c.DAY),
         c.SOURCE_FILE,
         c.SOURCE_LINE,
-        pl.lit(None, pl.String).alias(c.REASON),
-        pl.struct(form.header).struct.json_encode().alias(c.RAW),
     )
+    return filled(rows, RAW)
 
 
 def _midnight(day: date) -> datetime:

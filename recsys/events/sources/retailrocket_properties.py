@@ -9,7 +9,7 @@ import polars as pl
 from recsys import columns as c
 from recsys.errors import SourceError
 from recsys.events.raw import SourceFile
-from recsys.events.schema import ITEM_UPDATES, QUARANTINE, TIME
+from recsys.events.schema import ITEM_UPDATES, QUARANTINE, TIME, filled
 
 ITEM: Final = "itemid"
 PROPERTY: Final = "property"
@@ -38,7 +38,7 @@ def read_properties(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, tuple[Sou
             & pl.col(c.ITEM_ID).is_not_null()
             & (pl.col(c.AVAILABLE).is_not_null() | pl.col(c.CATEGORY).is_not_null())
         )
-        updates.append(told.filter(usable).select(ITEM_UPDATES.names()))
+        updates.append(filled(told.filter(usable), ITEM_UPDATES))
         bad.append(told.filter(~usable).select(QUARANTINE.names()))
         files.append(SourceFile(name=file.name, rows=bad[-1].height, sha256=_sha256(file)))
     return pl.concat(updates), pl.concat(bad), tuple(files)
@@ -66,9 +66,7 @@ def _read(file: Path) -> pl.DataFrame:
     told = lines.filter(name.is_in(["categoryid", "available"])).select(
         pl.col(ITEM).alias(c.ITEM_ID),
         bounded.cast(pl.Datetime("ms")).dt.replace_time_zone("UTC").cast(TIME).alias(c.TIMESTAMP),
-        pl.lit(None, pl.String).alias(c.TITLE),
         pl.when(name == "categoryid").then(value).alias(c.CATEGORY),
-        pl.lit(None, pl.Float64).alias(c.PRICE),
         pl.when(name == "available")
         .then(value.replace_strict({"1": True, "0": False}, default=None))
         .alias(c.AVAILABLE),

@@ -1,14 +1,12 @@
 """The simulated shop as a source: it can be asked for any day."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import datetime
 
-import polars as pl
-
-from recsys.events.raw import RawBatch, from_interactions
+from recsys.events.raw import Filing, RawBatch, from_interactions
 from recsys.events.simulator import Shop, ShopParams
-from recsys.events.sources.source import DayRange
-from recsys.sites.config import QualityPolicy
+from recsys.events.sources.source import DayRange, Surroundings
 
 
 class SimulatedEvents:
@@ -17,21 +15,20 @@ class SimulatedEvents:
     Every day tells the whole catalogue, so that a log may begin on any day.
     """
 
-    def __init__(self, params: ShopParams, quality: QualityPolicy) -> None:
+    filed = True
+
+    def __init__(self, params: ShopParams, surroundings: Surroundings) -> None:
         self._shop = Shop(params)
 
     def days(self) -> DayRange:
         return DayRange(None, None)
 
-    def read(self, first: date, last: date) -> RawBatch:
-        days = list(_days(first, last))
-        return RawBatch(
-            rows=pl.concat(from_interactions(self._shop.events(day), source=f"simulated-{day}") for day in days),
-            item_updates=pl.concat(self._shop.catalogue(day) for day in days),
-        )
-
-
-def _days(first: date, last: date) -> Iterator[date]:
-    while first <= last:
-        yield first
-        first += timedelta(days=1)
+    def read(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
+        while start < end:
+            day = start.date()
+            yield replace(
+                from_interactions(self._shop.events(day), source=f"simulated-{day}"),
+                item_updates=self._shop.catalogue(day),
+                filing=Filing.on(day),
+            )
+            start = Filing.on(day).end

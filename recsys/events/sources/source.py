@@ -1,10 +1,14 @@
 """What every source of raw events promises."""
 
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Protocol
 
 from recsys.events.raw import RawBatch
+from recsys.layout import Settings
+from recsys.sites.config import QualityPolicy
+from recsys.types import SiteId
 
 
 @dataclass(frozen=True)
@@ -18,8 +22,20 @@ class DayRange:
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a source may know beside its own params."""
+
+    site: SiteId = ""
+    quality: QualityPolicy = field(default_factory=QualityPolicy)
+    settings: Settings = field(default_factory=Settings)
+
+
 class Source(Protocol):
-    """Raw events of one site, from one place, by UTC day. Reading changes nothing; the same days give the same rows."""
+    """Raw events of one site, from one place. Reading changes nothing; the same span gives the same rows."""
+
+    filed: bool
+    "True: files are filed by day or hour, so that a long span can be read in pieces at no extra cost."
 
     def days(self) -> DayRange:
         """The days that the source knows of.
@@ -29,10 +45,12 @@ class Source(Protocol):
         """
         ...
 
-    def read(self, first: date, last: date) -> RawBatch:
-        """Every row of these days (both ends included), read in one go, and every row whose day cannot be told.
+    def read(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
+        """Every row that happened from ``start`` until ``end`` (UTC, whole hours), and every row without a usable time.
 
-        A single day gives the same rows of that day as a longer range does. A day without rows is not an error.
+        A shorter span gives the same rows of that span as a longer one does. A span without rows is not an error. Rows
+        of other times may come along; the caller leaves them out. What is filed under a later time because it came late
+        is looked for where it lies.
 
         Raises:
             SourceError: as ``days``; the fault of a file that holds one day alone is told in ``unreadable`` instead.

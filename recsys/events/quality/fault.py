@@ -3,7 +3,7 @@
 import polars as pl
 
 from recsys import columns as c
-from recsys.events.validation import Checked
+from recsys.events.partition import Checked
 from recsys.sites.config import QualityPolicy
 
 SAMPLES = 3
