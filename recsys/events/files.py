@@ -45,7 +45,7 @@ class RawFile:
         return self._sha256
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
+    def open(self) -> Iterator[io.BufferedReader]:
         """The content as a stream, decompressed.
 
         Raises:
@@ -63,7 +63,7 @@ class RawFile:
             with io.BufferedReader(
                 _Content(plain, lambda fault: self._broken(codec, fault), at_end), READ_AT_ONCE
             ) as reader:
-                yield cast(BinaryIO, reader)
+                yield cast(io.BufferedReader, reader)
 
     @contextmanager
     def open_stored(self) -> Iterator[BinaryIO]:
