@@ -3,7 +3,6 @@
 Rows by themselves are checked in ``recsys.events.validation``.
 """
 
-from recsys.events.quality.fault import fault_of
 from recsys.events.quality.judging import UNDATED, judged
 from recsys.events.quality.lines import LINE_PATTERN, matches
 from recsys.events.quality.report import Check, PastDay, QualityReport, Sample, SetAside
@@ -16,7 +15,6 @@ __all__ = [
     "QualityReport",
     "Sample",
     "SetAside",
-    "fault_of",
     "judged",
     "matches",
 ]

@@ -131,15 +131,15 @@ def volume(counts: RowCounts, past: Sequence[PastDay], low: float | None, high: 
     """Rows kept against the median of the partitions before; without any there is nothing to compare with."""
     usual = statistics.median(each.rows for each in past) if past else 0
     ratio = counts.kept / usual if usual else None
-    compared = f"{len(past)} partition{'s' * (len(past) != 1)} before"
+    partitions = f"{len(past)} partition{'s' * (len(past) != 1)} before"
+    compared = f"nothing to compare with in {partitions}"
+    if ratio is not None:
+        compared = f"{ratio:.2f} × the median of {partitions} ({usual:,.12g})"
     return Check(
         name="volume",
         key="quality.table.volume",
-        found=f"{counts.kept:,} rows kept, "
-        + (
-            f"nothing to compare with in {compared}" if ratio is None else f"{ratio:.2f} × the {usual:,g} of {compared}"
-        ),
-        expected=_between(low, high, unit=" × the median"),
+        found=f"{counts.kept:,} rows kept, {compared}",
+        expected=_between(low, high, unit=" ×"),
         passed=ratio is None or _lies_between(ratio, low, high),
     )
 
@@ -179,7 +179,7 @@ def _values(column: str, allowed: tuple[str, ...], failed: Sequence[Failed]) -> 
     return Check(
         name=f"values of {column}",
         key=f"quality.table.values.{column}",
-        found=f"{column} has {len(others):,} other values in {others.total():,} rows" if others else "no others",
+        found=f"{others.total():,} rows with another {column}" if others else "no others",
         expected=f"only {', '.join(allowed)}",
         passed=not failed,
         why=named,
@@ -193,7 +193,7 @@ def _moment(moment: object) -> str:
 
 def _between(low: float | None, high: float | None, *, unit: str = "") -> str:
     ends = (("at least", low), ("at most", high))
-    return " and ".join(f"{words} {end:,g}{unit}" for words, end in ends if end is not None)
+    return " and ".join(f"{words} {end:,.12g}{unit}" for words, end in ends if end is not None)
 
 
 def _lies_between(number: float, low: float | None, high: float | None) -> bool:

@@ -18,6 +18,8 @@ from recsys.types import SiteId
 
 UNDATED: Final = "undated"
 "The partition of the rows whose time cannot be told: quarantine alone."
+PAST_KEPT: Final = 30
+"Partitions before that a report shows."
 
 
 def judged(
@@ -38,12 +40,14 @@ def judged(
         checked: its rows.
         policy: the site's ``quality``.
         site: whose it is.
-        past: partitions committed before, the oldest first; the last ``volume.days`` of them are compared with.
+        past: partitions committed before, the oldest first; the last ``volume.days`` of them are compared with, of
+            hours those of the same hour.
         source_files: what was read.
         of_rows: how many rows the bad ones are a share of; by default those of the partition.
         unreadable: why the source's file of this partition could not be read; None when it could.
     """
     counts = checked.counts
+    alike = [each for each in past if _hour(each.key) == _hour(partition_key)]
     aside = set_aside(checked.quarantine, counts.quarantined, policy)
     if unreadable is not None:
         found = [Check(name="source file", key="", found=unreadable, expected="", passed=False)]
@@ -51,7 +55,7 @@ def judged(
         found = [checks.bad_rows(counts, aside, of_rows or 0, policy)]
         if partition_key != UNDATED:
             found += _of_rows(partition_key, checked, policy)
-            found += _of_counts(checked, policy, past)
+            found += _of_counts(checked, policy, alike)
     return QualityReport(
         site=site,
         partition=partition_key,
@@ -61,7 +65,7 @@ def judged(
         counts=counts,
         kept={name: frame.height for name, (frame, _) in _tables(checked).items() if name != "quarantine"},
         set_aside=aside,
-        past=tuple(past),
+        past=tuple(alike[-PAST_KEPT:]),
         source_files=tuple(source_files),
         **_what_happened(checked.kept),
     )
@@ -71,6 +75,10 @@ def span_of(partition_key: str) -> tuple[datetime, datetime]:
     """The first moment of a day or an hour, and the first after it; UTC."""
     start = datetime.fromisoformat(partition_key).replace(tzinfo=UTC)
     return start, start + (timedelta(hours=1) if "T" in partition_key else timedelta(days=1))
+
+
+def _hour(partition_key: str) -> str:
+    return partition_key.partition("T")[2]
 
 
 def _of_rows(partition_key: str, checked: Checked, policy: QualityPolicy) -> Iterator[Check]:
