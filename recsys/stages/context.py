@@ -7,6 +7,7 @@ import polars as pl
 
 from recsys.datasets.blobs import Blobs, open_blobs
 from recsys.datasets.fetched import FetchedItems
+from recsys.datasets.reports import Reports
 from recsys.datasets.store import DatasetStore
 from recsys.events.schema import INTERACTIONS, ITEM_UPDATES
 from recsys.layout import Settings
@@ -28,6 +29,11 @@ class StageContext:
     def site(self, site: SiteId) -> SiteConfig:
         """The configuration of ``site``, read afresh. Raises UnknownSiteError or ConfigError."""
         return load_site(self.settings.sites_dir, site)
+
+    @property
+    def reports(self) -> Reports:
+        """What was found in each partition of the event log, and in those that were refused."""
+        return Reports(self.blobs)
 
     @property
     def dsn(self) -> str:

@@ -108,9 +108,8 @@ class Ingestion:
                 if not partition or slot in shelf.slots or partition.day in reach or partition in known:
                     checked, files = self._take(shelf, slot), read.files_of(partition)
                     report = self._judged(partition, checked, files, read, past)
-                    if report.passed:
-                        pending.append(writers.submit(self._write, partition, checked, files))
-                    else:
+                    pending.append(writers.submit(self._write, partition, checked, files, report))
+                    if not report.passed:
                         self.refused[partition] = report.sentence
                 while len(pending) > self.parallel:
                     pending.popleft().result()
@@ -203,7 +202,10 @@ class Ingestion:
             past.append(PastDay(key=partition.key, rows=checked.counts.kept))
         return report
 
-    def _write(self, partition: Partition | None, checked: Checked, files: tuple[SourceFile, ...]) -> None:
+    def _write(
+        self, partition: Partition | None, checked: Checked, files: tuple[SourceFile, ...], report: QualityReport
+    ) -> None:
+        """The partition is committed, where it passed, and its report is kept."""
         try:
             for attempt in Retrying(
                 retry=retry_if_exception_type(StoreError),
@@ -212,19 +214,18 @@ class Ingestion:
                 reraise=True,
             ):
                 with attempt:
-                    self.committed[partition] = self._commit(partition, checked, files)
+                    done = self._commit(partition, checked, files) if report.passed else None
+                    self.context.reports.keep(report)
+                    if done:
+                        self.committed[partition] = done
         except StoreError as fault:
             self.unwritten[partition] = str(fault)
 
-    def _commit(
-        self, partition: Partition | None, checked: Checked, files: tuple[SourceFile, ...]
-    ) -> PartitionReport:
+    def _commit(self, partition: Partition | None, checked: Checked, files: tuple[SourceFile, ...]) -> PartitionReport:
         counts, store = checked.counts, self.context.datasets
         manifest: UndatedManifest
         if partition is None:
-            manifest = store.commit_undated(
-                self.config.site, checked.quarantine, counts=counts, source_files=files
-            )
+            manifest = store.commit_undated(self.config.site, checked.quarantine, counts=counts, source_files=files)
         else:
             frames = {
                 INTERACTED: checked.kept,
