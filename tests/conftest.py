@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import hypothesis
 import psycopg2
 import pytest
 from psycopg2 import sql
@@ -18,6 +19,9 @@ from recsys.local.servers.postgres import create_database
 from recsys.testing.throwaway import settings_in
 
 CreateDatabase = Callable[[], Settings]
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture

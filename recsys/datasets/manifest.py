@@ -12,7 +12,6 @@ from recsys.events.counts import RowCounts
 from recsys.events.raw import SourceFile
 from recsys.types import Frozen, SiteId
 
-
 Hour = Annotated[int, Field(ge=0, le=23)]
 
 
@@ -84,7 +83,7 @@ class Manifest(UndatedManifest):
 
 
 def data_hash(manifests: Iterable[Manifest]) -> str:
-    """sha256 over site, time and content of these partitions, in whatever order they come; quarantine does not count."""
+    """sha256 over site, time and content of these partitions, in any order; quarantine does not count."""
     lines = sorted(
         f"{manifest.site} {manifest.partition.key} {name} {data.content_hash}\n"
         for manifest in manifests

@@ -1,9 +1,9 @@
 """The event log: partitions of one site and one UTC day or hour, each whole or absent.
 
-Layout under the store: ``events/<site>/manifests/<partition>.json`` names the data objects of that partition, which lie
-in ``events/<site>/data/<table>/<partition>/<sha256>.parquet``. Data objects are written first, under names made of their
-content; then the manifest is replaced in one step. A writer that dies before that leaves the old partition as it was,
-and at most some objects that no manifest names; ``remove_unnamed`` takes them away. A reader that holds an older
+Layout under the store: ``events/<site>/manifests/<partition>.json`` names the data objects of that partition, which
+lie in ``events/<site>/data/<table>/<partition>/<sha256>.parquet``. Data objects are written first, under names made of
+their content; then the manifest is replaced in one step. A writer that dies before that leaves the old partition as it
+was, and at most some objects that no manifest names; ``remove_unnamed`` takes them away. A reader that holds an older
 manifest can go on reading until then.
 """
 
@@ -81,8 +81,8 @@ class DatasetStore:
         clashing = known - {day} if partition.hour is None else known & {day}
         if clashing:
             raise PartitionRefused(
-                f"site {partition.site}, {partition.key}: found {', '.join(sorted(clashing))} committed already, expected "
-                "days or hours of one day, not both. Set schedule.partition as it was, or give the site another name"
+                f"site {partition.site}, {partition.key}: found {', '.join(sorted(clashing))} committed already, "
+                "expected days or hours of one day, not both. Set schedule.partition as it was, or give the site another name"
             )
 
     def commit_undated(
@@ -95,7 +95,7 @@ class DatasetStore:
         return manifest
 
     def manifests(self, site: SiteId, first: date | None = None, before: date | None = None) -> list[Manifest]:
-        """The committed partitions of the days from ``first`` (inclusive) until ``before`` (exclusive), in order; None is no bound."""
+        """The committed partitions from ``first`` (inclusive) until ``before`` (exclusive), in order; None: no bound."""
         days = {key: _name(key)[:ISO_DAY] for key in self.blobs.list(_manifest_key(site, ""))}
         wanted = [
             key

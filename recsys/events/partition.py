@@ -103,11 +103,7 @@ def without(checked: Checked, erased: Mapping[UserId, datetime]) -> Checked:
         duplicates=checked.duplicates,
         impressions=impressions,
         item_updates=checked.item_updates,
-        erased=checked.erased
-        + checked.kept.height
-        - kept.height
-        + checked.impressions.height
-        - impressions.height,
+        erased=checked.erased + checked.kept.height - kept.height + checked.impressions.height - impressions.height,
     )
 
 

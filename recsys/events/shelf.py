@@ -36,7 +36,6 @@ class Shelf:
         self._in_memory = in_memory
         self._held: dict[tuple[Slot, str], list[pl.DataFrame]] = defaultdict(list)
         self._bytes = 0
-        self._rows: dict[Slot, int] = defaultdict(int)
         self._spilled: dict[tuple[Slot, str], list[Path]] = defaultdict(list)
 
     def __enter__(self) -> Self:
@@ -54,8 +53,6 @@ class Shelf:
         for (slot,), part in rows.partition_by(c.PARTITION, as_dict=True, maintain_order=True).items():
             self._held[slot, kind].append(part.select(names))
             self._bytes += int(part.estimated_size())
-            if kind != UPDATES:
-                self._rows[slot] += part.height
         if self._bytes > self._in_memory:
             self._spill()
 
@@ -64,10 +61,6 @@ class Shelf:
         """The partitions that have rows or item updates."""
         return {slot for slot, _ in (*self._held, *self._spilled)}
 
-    def rows(self, slot: Slot) -> int:
-        """How many raw rows the partition has."""
-        return self._rows[slot] if slot in self._rows else 0
-
     def take(self, slot: Slot, *, same_content: bool = False) -> Checked:
         """The partition, settled; it is not on the shelf any more."""
         good, aside, updates = (self._all(slot, kind) for kind in (GOOD, ASIDE, UPDATES))
@@ -75,7 +68,7 @@ class Shelf:
 
     def _all(self, slot: Slot, kind: str) -> pl.DataFrame:
         files = self._spilled.pop((slot, kind), [])
-        frames = [pl.read_ipc(file, memory_map=False) for file in files] + self._held.pop((slot, kind), [])
+        frames = [pl.read_ipc(file) for file in files] + self._held.pop((slot, kind), [])
         for file in files:
             file.unlink()
         return pl.concat(frames) if frames else pl.DataFrame(schema=SCHEMAS[kind])

@@ -10,7 +10,7 @@ import polars as pl
 from recsys import columns as c
 from recsys.events.model import MAX_ID_LENGTH
 from recsys.events.raw import RAW, Filing, RawBatch
-from recsys.events.schema import QUARANTINE, TIME, require
+from recsys.events.schema import QUARANTINE, TIME, filled, require
 
 BAD_TIMESTAMP: Final = "bad_timestamp"
 ABSURD_TIMESTAMP: Final = "absurd_timestamp"
@@ -41,7 +41,7 @@ class Rules:
 
     def slot(self, moment: datetime) -> datetime:
         """When the partition of ``moment`` starts."""
-        return moment.replace(**({} if self.hourly else {"hour": 0}), minute=0, second=0, microsecond=0)
+        return moment.replace(hour=moment.hour if self.hourly else 0, minute=0, second=0, microsecond=0)
 
     @property
     def sane(self) -> pl.Expr:
@@ -63,8 +63,8 @@ class Sorted:
 def check(batch: RawBatch, rules: Rules) -> Sorted:
     """Every row of the batch, in its order, with the UTC partition in which it happened.
 
-    A bad row belongs to the partition of its filing, where it has one; else to that of its time, where that is sane; else
-    to none. The first fault found is the reason, a source's own first.
+    A bad row belongs to the partition of its filing, where it has one; else to that of its time, where that is sane;
+    else to none. The first fault found is the reason, a source's own first.
 
     Raises:
         SchemaError: the rows are not in the schema RAW.
@@ -84,7 +84,7 @@ def check(batch: RawBatch, rules: Rules) -> Sorted:
         first_reason(faults).alias(c.REASON),
         _as_json(batch.originals.filter(bad)).alias(c.RAW),
     )
-    return Sorted(good, aside.cast(dict(SET_ASIDE)))
+    return Sorted(good, filled(aside, SET_ASIDE))
 
 
 def first_reason(faults: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:

@@ -66,8 +66,8 @@ def run(
         progress: told after each partition.
 
     Raises:
-        PartitionRefused: some partitions were not good enough (see the site's ``quality``). Every other one is committed;
-            the message names each refused one, with reasons and samples.
+        PartitionRefused: some partitions were not good enough (see the site's ``quality``). Every other one is
+            committed; the message names each refused one, with reasons and samples.
         StoreError: some partitions could not be written, after several attempts; every other one is committed.
         SourceError: the source as a whole is missing or not in its published form.
         ConfigError: no day was named, or an hour of a site whose partitions are days.
@@ -122,9 +122,7 @@ def _pieces(partitions: Iterable[Partition], *, together: int | None) -> Iterato
         yield piece
 
 
-def _reported(
-    ingestion: Ingestion, first: date, days: int, *, asked: set[Partition], resumed: int
-) -> IngestReport:
+def _reported(ingestion: Ingestion, first: date, days: int, *, asked: set[Partition], resumed: int) -> IngestReport:
     site, done = ingestion.config.site, ingestion.committed
     if ingestion.refused or ingestion.unwritten:
         unfinished = Unfinished(site, ingestion.refused, ingestion.unwritten, committed=len(done))

@@ -60,6 +60,11 @@ class SourceExample:
             return {slot.date() if slot else None: shelf.take(slot) for slot in wanted}
 
 
+def read_days(source: Source, first: date, last: date | None = None) -> RawBatch:
+    """What a small source gives for these UTC days, both included, as one batch; ``last`` is by default ``first``."""
+    return whole(source.read(_midnight(first), _midnight((last or first) + timedelta(days=1))))
+
+
 class SourceContract:
     """Subclass it with a fixture ``example`` that gives a ``SourceExample``."""
 

@@ -4,8 +4,10 @@ import pytest
 
 from recsys import columns as c
 from recsys.errors import SourceError
+from recsys.events.raw import Filing
 from recsys.events.sources.registry import open_source
 from recsys.sites.config import ComponentSpec
+from recsys.testing.sources import read_days
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 DAY = date(2010, 12, 1)
@@ -28,13 +30,14 @@ def line(**changes: str) -> str:
 def read(tmp_path):
     def write_and_read(*lines: str):
         (tmp_path / f"{DAY}.csv").write_text("\n".join([HEADER, *lines]) + "\n")
-        return open_source(ComponentSpec(kind="online_retail", params={"path": tmp_path})).read(DAY, DAY)
+        return read_days(open_source(ComponentSpec(kind="online_retail", params={"path": tmp_path})), DAY)
 
     return write_and_read
 
 
 def test_a_line_is_a_purchase(read):
-    row = read(line()).rows.row(0, named=True)
+    batch = read(line())
+    row = batch.rows.row(0, named=True)
     assert {name: row[name] for name in (c.USER_ID, c.ITEM_ID, c.EVENT_TYPE, c.VALUE, c.SESSION_ID, c.REASON)} == {
         c.USER_ID: "17850",
         c.ITEM_ID: "85123A",
@@ -44,7 +47,7 @@ def test_a_line_is_a_purchase(read):
         c.REASON: None,
     }
     assert row[c.TIMESTAMP] == datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
-    assert '"StockCode":"85123A"' in row[c.RAW]
+    assert batch.originals["StockCode"].to_list() == ["85123A"]
 
 
 @pytest.mark.parametrize(
@@ -68,9 +71,9 @@ def test_a_line_that_is_no_purchase_says_why(read, changes, reason):
 
 @pytest.mark.parametrize("moment", ["yesterday", "", "2010-13-01 08:26:00", "01/12/2010 08:26"])
 def test_a_time_that_cannot_be_read_is_null_and_the_day_is_the_files(read, moment):
-    rows = read(line(time=moment)).rows
-    assert rows[c.TIMESTAMP].to_list() == [None]
-    assert rows[c.DAY].to_list() == [DAY]
+    batch = read(line(time=moment))
+    assert batch.rows[c.TIMESTAMP].to_list() == [None]
+    assert batch.filing == Filing.on(DAY)
 
 
 def test_repeated_lines_have_one_event_id_and_others_their_own(read):
@@ -99,8 +102,8 @@ def test_a_file_in_another_form_spoils_its_own_day_alone(tmp_path):
     (tmp_path / "2010-12-02.csv").write_text(f"{HEADER}\n{line(time='2010-12-02 08:26:00')}\n")
     (tmp_path / "2010-12-03.csv").write_text("")
     source = open_source(ComponentSpec(kind="online_retail", params={"path": tmp_path}))
-    batch = source.read(date(2010, 12, 1), date(2010, 12, 3))
-    assert batch.rows[c.DAY].to_list() == [date(2010, 12, 2)]
+    batch = read_days(source, date(2010, 12, 1), date(2010, 12, 3))
+    assert batch.rows[c.SOURCE_FILE].to_list() == ["2010-12-02.csv"]
     assert "found the header 'a,b', expected InvoiceNo" in batch.unreadable[date(2010, 12, 1)]
     assert "empty file" in batch.unreadable[date(2010, 12, 3)]
 
@@ -116,4 +119,4 @@ def test_a_missing_or_empty_folder_or_a_stray_file_is_refused(tmp_path):
     (tmp_path / "2010-12-01.csv").write_text(HEADER)
     (tmp_path / "december.csv").write_text(HEADER)
     with pytest.raises(SourceError, match=r"found december\.csv, expected files named by their day"):
-        source(tmp_path).read(DAY, DAY)
+        read_days(source(tmp_path), DAY)
