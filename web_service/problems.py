@@ -167,9 +167,13 @@ def _fault(fault: Mapping[str, Any]) -> tuple[str, str]:
     return _field(fault["loc"]), fault["msg"]
 
 
+TAGS: Final = frozenset({"one", "many", "interaction", "item_update"})
+"""Parts of a location that name one of our types, not a field of the request."""
+
+
 def _field(location: Sequence[str | int]) -> str:
     """Where the fault is, in the words of the request: ``events[3].timestamp``, not the names of our types."""
-    where, *parts = [part for part in location if part not in ("one", "many")]
+    where, *parts = [part for part in location if part not in TAGS]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
     return path.encode("ascii", "backslashreplace").decode() or str(where)
 

@@ -15,10 +15,13 @@ from recsys.datasets.manifest import Manifest
 from recsys.datasets.store import DatasetStore
 from recsys.datasets.tables import INTERACTED, UPDATED
 from recsys.ranking.candidate_rows import Recall, fit_recall
+from recsys.serving.files import CATALOGUE
 from recsys.sites import ComponentSpec, SiteConfig
 from recsys.types import SiteId, UserId
 
 PAIR = [c.USER_ID, c.ITEM_ID]
+NEEDED = [c.ITEM_ID, c.TIMESTAMP, *(name for name in CATALOGUE if name != c.ITEM_ID)]
+"""Of what was told of items, all that a release looks at; texts and pictures stay where they lie."""
 EXPLAINED_BY = ComponentSpec(kind=ItemItem.name)
 """Similar items, and because of which item, come from this generator, whether or not the site proposes with it."""
 
@@ -37,15 +40,15 @@ class Log:
     interactions: pl.DataFrame
     "Schema INTERACTIONS."
     item_updates: pl.DataFrame
-    "Schema ITEM_UPDATES."
+    "Columns of ITEM_UPDATES: ``NEEDED``, or more."
 
     @classmethod
     def read(cls, store: DatasetStore, site: SiteConfig, *, as_of: datetime, erased: Mapping[UserId, datetime]) -> Self:
         """What the event log says before ``as_of``, exclusive, but what ``erased`` users did before they asked."""
         manifests = partitions_before(store, site.site, as_of)
         interactions, updates = (
-            store.read(table, manifests).filter(pl.col(c.TIMESTAMP) < as_of).collect()
-            for table in (INTERACTED, UPDATED)
+            store.read(table, manifests).filter(pl.col(c.TIMESTAMP) < as_of).select(columns).collect()
+            for table, columns in ((INTERACTED, pl.all()), (UPDATED, NEEDED))
         )
         return cls(site, _without(interactions, erased), updates)
 

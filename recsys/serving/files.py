@@ -34,11 +34,14 @@ TOP_POPULAR: Final = pl.Schema(
 )
 """One row per category and item; category '' is the whole catalogue; scores of all categories are comparable."""
 
+CATALOGUE: Final = pl.Schema({name: ITEMS[name] for name in (c.ITEM_ID, c.TITLE, c.CATEGORY, c.PRICE, c.AVAILABLE)})
+"""One row per item, as of the release: what an answer shows; an item that is not in it is never shown."""
+
 FILES: Final[dict[str, pl.Schema]] = {
     "recommendations.parquet": RECOMMENDATIONS,
     "similar.parquet": SIMILAR,
     "top_popular.parquet": TOP_POPULAR,
-    "items.parquet": ITEMS,  # the catalogue as of the release; an item that is not in it is never shown
+    "items.parquet": CATALOGUE,
 }
 """Name to schema; ``manifest_rows`` of a release counts the rows of each of these files."""
 

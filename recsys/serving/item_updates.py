@@ -1,4 +1,4 @@
-"""What the web service was told of items: updates in, read back for the event log, and heeded at once where it matters."""
+"""What the web service was told of items: updates in, read back for the event log, heeded at once where it matters."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,7 +40,9 @@ WHERE site = %s AND "timestamp" >= %s AND "timestamp" < %s ORDER BY "timestamp",
 """
 
 
-async def record_item_updates(pool: asyncpg.Pool, site: SiteId, updates: Sequence[ItemUpdate]) -> Recorded:
+async def record_item_updates(
+    database: asyncpg.Pool | asyncpg.Connection, site: SiteId, updates: Sequence[ItemUpdate]
+) -> Recorded:
     """The updates are durable afterwards; an event_id that the site knows, or that comes twice here, counts once.
 
     The first update of an id stays as it is. An item whose latest update says that it is not available is in no answer
@@ -64,7 +66,7 @@ async def record_item_updates(pool: asyncpg.Pool, site: SiteId, updates: Sequenc
         [update.published_at for update in ordered],
         [None if update.attributes is None else as_json_object(update.attributes) for update in ordered],
     ]
-    accepted: int = await pool.fetchval(_INSERT, site, *values)
+    accepted: int = await database.fetchval(_INSERT, site, *values)
     return Recorded(accepted=accepted, duplicates=len(updates) - accepted)
 
 

@@ -76,7 +76,7 @@ class Shelf:
     similar: Mapping[ItemId, ScoredItems] = field(default_factory=dict)
     popular: ScoredItems = ScoredItems()
     items: Mapping[ItemId, Item] = field(default_factory=dict)
-    "Available items only, of the category only where one was asked for."
+    "Available items only, none that was taken off sale since; of the category only where one was asked for."
 
 
 class ReleaseReader(Protocol):
@@ -100,7 +100,7 @@ class ReleaseReader(Protocol):
     async def catalogue(
         self, release_id: ReleaseId, *, category: str | None, without: Collection[ItemId], limit: int
     ) -> list[Item]:
-        """Available items by popularity, at most ``limit``, none of ``without``."""
+        """Available items by popularity, at most ``limit``, none of ``without``; none taken off sale since."""
         ...
 
     async def items(self, release_id: ReleaseId, item_ids: Collection[ItemId]) -> dict[ItemId, Item]:
@@ -127,7 +127,18 @@ CROSS JOIN (
 ) AS recent
 """
 
-_SHELF: Final = """
+_ON_SALE: Final = """
+item.available AND NOT EXISTS (
+    SELECT FROM recsys.item_availability AS told
+    WHERE told.site = (SELECT site FROM recsys.release WHERE release_id = $1)
+    AND told.item_id = item.item_id AND NOT told.available
+    AND (told."timestamp" >= (SELECT as_of FROM recsys.release WHERE release_id = $1)
+        OR told.received_at >= (SELECT created_at FROM recsys.release WHERE release_id = $1))
+)
+"""
+"""Available when the release was computed, and not taken off sale since: what it could know, it knows better."""
+
+_SHELF: Final = f"""
 WITH near AS MATERIALIZED (
     SELECT item_id, item_ids, scores FROM recsys.similar WHERE release_id = $1 AND item_id = ANY($2::text[])
 ), top AS MATERIALIZED (
@@ -139,17 +150,18 @@ SELECT 'similar' AS kind, item_id, item_ids, scores, NULL AS title, NULL AS cate
 UNION ALL SELECT 'popular', NULL, item_ids, scores, NULL, NULL, NULL FROM top
 UNION ALL SELECT 'item', item.item_id, NULL, NULL, item.title, item.category, item.price
 FROM wanted JOIN recsys.item AS item ON item.release_id = $1 AND item.item_id = wanted.item_id
-WHERE item.available AND ($3 = '' OR item.category = $3)
+WHERE {_ON_SALE} AND ($3 = '' OR item.category = $3)
 """
 
-_CATALOGUE: Final = """
-SELECT item_id, title, category, price FROM recsys.item
-WHERE release_id = $1 AND available AND item_id <> ALL($2::text[]) ORDER BY popularity_rank LIMIT $3
+_CATALOGUE: Final = f"""
+SELECT item_id, title, category, price FROM recsys.item AS item
+WHERE release_id = $1 AND {_ON_SALE} AND item_id <> ALL($2::text[]) ORDER BY popularity_rank LIMIT $3
 """
 
-_CATALOGUE_OF_CATEGORY: Final = """
-SELECT item_id, title, category, price FROM recsys.item
-WHERE release_id = $1 AND available AND item_id <> ALL($2::text[]) AND category = $4 ORDER BY popularity_rank LIMIT $3
+_CATALOGUE_OF_CATEGORY: Final = f"""
+SELECT item_id, title, category, price FROM recsys.item AS item
+WHERE release_id = $1 AND {_ON_SALE} AND item_id <> ALL($2::text[]) AND category = $4
+ORDER BY popularity_rank LIMIT $3
 """
 
 _ITEMS: Final = """

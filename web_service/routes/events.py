@@ -1,20 +1,23 @@
 """Events in: accepted means durable, and the same event_id counts once."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Body, Depends, Response
-from pydantic import AwareDatetime, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
-from recsys.events.model import Id, Interaction
+from recsys.events.model import Id, Interaction, ItemUpdate, Moment
 from recsys.serving.contracts import EventsAccepted
-from recsys.serving.feedback import record_events
+from recsys.serving.feedback import Recorded, record_events
+from recsys.serving.item_updates import record_item_updates
 from recsys.sites import SiteConfig
+from recsys.types import SiteId
 from web_service.auth import needs
 from web_service.problems import Problem
 from web_service.responses import as_json
-from web_service.services import InService, OfSite
+from web_service.services import InService, OfSite, Services
 
 router = APIRouter(prefix="/v1/{site}", tags=["events"], dependencies=[Depends(needs("write"))])
 
@@ -23,18 +26,43 @@ AHEAD = timedelta(minutes=5)
 "A clock may be this much ahead of ours."
 
 
-class PostedEvent(Interaction):
-    """An interaction as a client sends it."""
-
-    event_id: Id = Field(
+EventId = Annotated[
+    Id,
+    Field(
         default_factory=lambda: uuid4().hex,
         description="Send the same one again when you repeat a request; absent: one is made and returned.",
-    )
-    timestamp: AwareDatetime = Field(
-        default_factory=lambda: datetime.now(UTC), description="When it happened, with a time zone; absent: now."
-    )
+    ),
+]
+Timestamp = Annotated[
+    Moment,
+    Field(default_factory=lambda: datetime.now(UTC), description="When it happened, with a time zone; absent: now."),
+]
 
 
+class PostedInteraction(Interaction):
+    """What a user did, as a client sends it."""
+
+    event_id: EventId
+    timestamp: Timestamp
+
+
+class PostedUpdate(ItemUpdate):
+    """What became known of an item, as a client sends it."""
+
+    event_id: EventId
+    timestamp: Timestamp
+
+
+def _kind(event: Any) -> str:
+    """Without a kind it is an interaction; so is one of a strange kind, which then is the fault that is told."""
+    kind = event.get("kind") if isinstance(event, dict) else getattr(event, "kind", None)
+    return "item_update" if kind == "item_update" else "interaction"
+
+
+PostedEvent = Annotated[
+    Annotated[PostedInteraction, Tag("interaction")] | Annotated[PostedUpdate, Tag("item_update")],
+    Discriminator(_kind),
+]
 Posted = Annotated[
     Annotated[PostedEvent, Tag("one")]
     | Annotated[list[PostedEvent], Field(min_length=1, max_length=MOST_EVENTS), Tag("many")],
@@ -62,18 +90,36 @@ EXAMPLES = {
             },
         ]
     },
+    "an item is sold out": {"value": {"kind": "item_update", "item_id": "i0007", "available": False}},
+    "a new item": {
+        "value": {
+            "kind": "item_update",
+            "event_id": "i-1",
+            "item_id": "i1234",
+            "title": "Red kettle",
+            "category": "kitchen",
+            "price": 39.9,
+            "image": "https://example.org/i1234.jpg",
+            "language": "en",
+            "published_at": "2026-03-01T12:00:00Z",
+            "attributes": {"brand": "Hob", "litres": 1.7},
+        }
+    },
 }
 
 
-@router.post("/events", status_code=202, response_model=EventsAccepted, summary="Tell what users did")
+@router.post("/events", status_code=202, response_model=EventsAccepted, summary="Tell what happened")
 async def accept(
     site: OfSite,
     body: Annotated[Posted, Body(openapi_examples=EXAMPLES)],
     service: InService,
 ) -> Response:
-    """One event, or a list of up to 1000. All are accepted, or none where one has a fault."""
+    """One event, or a list of up to 1000: what users did, and what became known of items.
+
+    All are accepted, or none where one has a fault. An item that is told to be unavailable is in no answer from now on.
+    """
     many = isinstance(body, list)
-    events: list[PostedEvent] = body if isinstance(body, list) else [body]
+    events: list[PostedInteraction | PostedUpdate] = body if isinstance(body, list) else [body]
     faults = [
         (f"[{position}].{field}" if many else field, reason)
         for position, event in enumerate(events)
@@ -81,7 +127,7 @@ async def accept(
     ]
     if faults:
         raise Problem(422, "invalid-request", f"{faults[0][0]}: {faults[0][1]}", errors=faults[:100])
-    recorded = await record_events(service.pool, site.site, events)
+    recorded = await _record(service, site.site, events)
     service.telemetry.count_events(site.site, accepted=recorded.accepted, duplicates=recorded.duplicates)
     event_ids = tuple(event.event_id for event in events)
     return as_json(
@@ -89,9 +135,18 @@ async def accept(
     )
 
 
-def _faults(site: SiteConfig, event: Interaction, now: datetime) -> list[tuple[str, str]]:
+async def _record(service: Services, site: SiteId, events: Sequence[Interaction | ItemUpdate]) -> Recorded:
+    done = [event for event in events if isinstance(event, Interaction)]
+    told = [event for event in events if isinstance(event, ItemUpdate)]
+    if not told:
+        return await record_events(service.pool, site, done)
+    async with service.pool.acquire() as connection, connection.transaction():  # both kinds, or neither
+        return await record_events(connection, site, done) + await record_item_updates(connection, site, told)
+
+
+def _faults(site: SiteConfig, event: Interaction | ItemUpdate, now: datetime) -> list[tuple[str, str]]:
     faults = []
-    if event.event_type not in site.event_types:
+    if isinstance(event, Interaction) and event.event_type not in site.event_types:
         faults.append(("event_type", f"found {event.event_type!a}, expected one of: {', '.join(site.event_types)}"))
     if event.timestamp > now + AHEAD:
         faults.append(

@@ -29,3 +29,5 @@ CREATE TABLE recsys.item_availability (
     received_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (site, item_id)
 );
+
+CREATE INDEX item_off_sale ON recsys.item_availability (site, item_id) WHERE NOT available;
