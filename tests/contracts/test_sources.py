@@ -1,5 +1,7 @@
 """Every source that the registry knows passes the suite on small files in its published form."""
 
+import gzip
+import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -58,10 +60,42 @@ def simulator(folder: Path) -> SourceExample:
     return SourceExample(spec, date(2026, 3, 1), date(2026, 3, 3), BROWSING)
 
 
+def snowplow(folder: Path) -> SourceExample:
+    def event(name: str, at: str, **fields: str) -> str:
+        said = {"app_id": "gazette", "event_name": name, "event_id": f"{name}-{at}", "domain_userid": "reader-1"}
+        when = {"collector_tstamp": f"2021-05-{at}", "derived_tstamp": f"2021-05-{at}"}
+        return json.dumps({**said, **when, "page_urlpath": "/2021/1234/story", **fields})
+
+    hours = {
+        "2021/05/01/13": [
+            event("page_view", "01T13:00:01.250Z"),
+            event("page_view", "01T13:00:01.250Z"),
+            event("page_ping", "01T13:00:11.250Z"),
+            event("page_ping", "01T13:00:21.250Z"),
+            event("page_view", "01T13:00:30Z", page_urlpath="/section/food"),
+            event("page_view", "01T13:00:31Z", app_id="herald"),
+            '{"app_id": "gazette", "event_name": "page_v',
+        ],
+        "2021/05/03/00": [
+            event("struct", "03T00:00:01Z", se_action="widget_seen", se_property="7,8,9"),
+            event("struct", "03T00:00:09Z", se_action="widget_click", se_label="8"),
+            event("page_view", "02T23:59:59.999Z"),
+            event("page_view", "01T10:00:00Z"),
+        ],
+    }
+    for hour, lines in hours.items():
+        (folder / hour).mkdir(parents=True)
+        (folder / hour / "part-0.gz").write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+    params = {"path": str(folder), "app_id": "gazette", "item_pattern": "/([0-9]+)/story"}
+    reading = tuple(InteractionType(name=name) for name in ("view", "dwell", "click"))
+    return SourceExample(ComponentSpec(kind="snowplow", params=params), date(2021, 5, 1), date(2021, 5, 3), reading)
+
+
 EXAMPLES: dict[str, Callable[[Path], SourceExample]] = {
     "online_retail": online_retail,
     "retailrocket": retailrocket,
     "simulator": simulator,
+    "snowplow": snowplow,
 }
 
 
@@ -75,10 +109,10 @@ class TestEverySource(SourceContract):
 
 
 def test_every_template_names_a_source_of_the_registry():
-    assert set(template_names()) == {"demo_shop", "online_retail", "retailrocket"}
+    assert set(template_names()) == {"demo_shop", "online_retail", "retailrocket", "snowplow"}
     assert set(EXAMPLES) == set(SOURCES)
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match="found 'ftp', expected one of: online_retail, retailrocket, simulator"):
+    with pytest.raises(ConfigError, match=f"found 'ftp', expected one of: {', '.join(sorted(SOURCES))}"):
         open_source(ComponentSpec(kind="ftp"))

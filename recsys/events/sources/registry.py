@@ -10,6 +10,7 @@ from recsys.events.simulator import ShopParams
 from recsys.events.sources.online_retail import OnlineRetail, OnlineRetailParams
 from recsys.events.sources.retailrocket import RetailRocket, RetailRocketParams
 from recsys.events.sources.simulator import SimulatedEvents
+from recsys.events.sources.snowplow import Snowplow, SnowplowParams
 from recsys.events.sources.source import Source, Surroundings
 from recsys.sites.config import ComponentSpec
 from recsys.types import Frozen
@@ -18,6 +19,7 @@ SOURCES: Final[dict[str, tuple[type[Frozen], Callable[..., Source]]]] = {
     "online_retail": (OnlineRetailParams, OnlineRetail),
     "retailrocket": (RetailRocketParams, RetailRocket),
     "simulator": (ShopParams, SimulatedEvents),
+    "snowplow": (SnowplowParams, Snowplow),
 }
 """By kind: the params, and what is built from them and the surroundings."""
 
