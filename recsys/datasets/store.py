@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from io import BytesIO
-from typing import Final
+from typing import Final, TypeVar
 
 import polars as pl
 
@@ -28,8 +28,12 @@ from recsys.types import SiteId
 
 __all__ = ["DatasetStore", "data_hash"]
 
+Found = TypeVar("Found", bound=UndatedManifest)
+
 UNDATED: Final = "undated"
 ISO_DAY: Final = len("2026-01-31")
+PLACE: Final = "place"
+"The column that says which object a row is from."
 READERS: Final = 16
 "Manifests fetched at once."
 
@@ -82,7 +86,8 @@ class DatasetStore:
         if clashing:
             raise PartitionRefused(
                 f"site {partition.site}, {partition.key}: found {', '.join(sorted(clashing))} committed already, "
-                "expected days or hours of one day, not both. Set schedule.partition as it was, or give the site another name"
+                "expected days or hours of one day, not both. Set schedule.partition as it was, or give the site "
+                "another name"
             )
 
     def commit_undated(
@@ -95,7 +100,7 @@ class DatasetStore:
         return manifest
 
     def manifests(self, site: SiteId, first: date | None = None, before: date | None = None) -> list[Manifest]:
-        """The committed partitions from ``first`` (inclusive) until ``before`` (exclusive), in order; None: no bound."""
+        """Committed partitions from ``first`` (inclusive) until ``before`` (exclusive), in order; None is open."""
         days = {key: _name(key)[:ISO_DAY] for key in self.blobs.list(_manifest_key(site, ""))}
         wanted = [
             key
@@ -129,6 +134,25 @@ class DatasetStore:
         return pl.scan_parquet(
             locations, storage_options=self.blobs.storage_options, hive_partitioning=False, glob=False
         )
+
+    def having(self, table: str, manifests: Sequence[Found], condition: pl.Expr) -> list[Found]:
+        """Those of ``manifests`` of whose rows in one table some meet ``condition``."""
+        by_place = {
+            self.blobs.location(each.tables[table].key): each
+            for each in manifests
+            if table in each.tables and each.tables[table].rows
+        }
+        if not by_place:
+            return []
+        rows = pl.scan_parquet(
+            list(by_place),
+            storage_options=self.blobs.storage_options,
+            hive_partitioning=False,
+            glob=False,
+            include_file_paths=PLACE,
+        )
+        places = rows.filter(condition).select(pl.col(PLACE).unique()).collect().to_series()
+        return [by_place[place] for place in places.sort()]
 
     def remove_unnamed(self, site: SiteId, *, older_than: datetime) -> int:
         """Removes the data objects that no manifest names and that were last written before ``older_than`` (UTC).

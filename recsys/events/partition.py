@@ -1,16 +1,16 @@
 """The rows of one partition once all of them have come: what is kept, what is set aside, what was told twice."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
 import polars as pl
 
 from recsys import columns as c
 from recsys.events.counts import RowCounts
-from recsys.events.schema import IMPRESSIONS, INTERACTIONS, ITEM_UPDATES, QUARANTINE, TIME, filled
+from recsys.events.schema import IMPRESSIONS, INTERACTIONS, ITEM_UPDATES, QUARANTINE, TIME
 from recsys.types import UserId
 
 CONTENT: Final = (c.USER_ID, c.ITEM_ID, c.EVENT_TYPE, c.TIMESTAMP)
@@ -34,6 +34,13 @@ class Checked:
     item_updates: pl.DataFrame
     "Schema ITEM_UPDATES; no two rows alike."
     erased: int = 0
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """A partition without rows."""
+        frames = (pl.DataFrame(schema=schema) for schema in (INTERACTIONS, QUARANTINE, IMPRESSIONS, ITEM_UPDATES))
+        kept, quarantine, impressions, item_updates = frames
+        return cls(kept, quarantine, 0, impressions, item_updates)
 
     @property
     def counts(self) -> RowCounts:
@@ -112,19 +119,17 @@ def _without(rows: pl.DataFrame, forgotten: pl.DataFrame) -> pl.DataFrame:
     return known.filter((pl.col(c.TIMESTAMP) < pl.col(c.ERASED_AT)).not_().fill_null(True)).drop(c.ERASED_AT)
 
 
-def _blanked(quarantine: pl.DataFrame, users: list[UserId]) -> pl.DataFrame:
-    """Rows that name one of these users, as a whole word, keep their place and reason alone."""
+def naming(users: Sequence[UserId]) -> pl.Expr:
+    """Whether a row of the quarantine names one of these users, as a whole word."""
     raw = pl.col(c.RAW)
     named = pl.lit(False)
     for start in range(0, len(users), USERS_AT_ONCE):
         some = users[start : start + USERS_AT_ONCE]
         words = "|".join(re.escape(user) for user in some)
         named |= raw.str.contains_any(some) & raw.str.contains(rf"(?:^|[^0-9A-Za-z_-])(?:{words})(?:$|[^0-9A-Za-z_-])")
-    return quarantine.with_columns(pl.when(named).then(pl.lit(FORGOTTEN)).otherwise(raw).alias(c.RAW))
+    return named
 
 
-NOTHING: Final = settled(
-    filled(pl.DataFrame(), pl.Schema({**INTERACTIONS, **IMPRESSIONS})).clear(),
-    pl.DataFrame(schema=QUARANTINE),
-    pl.DataFrame(schema=ITEM_UPDATES),
-)
+def _blanked(quarantine: pl.DataFrame, users: Sequence[UserId]) -> pl.DataFrame:
+    """Rows that name one of these users keep their place and reason alone."""
+    return quarantine.with_columns(pl.when(naming(users)).then(pl.lit(FORGOTTEN)).otherwise(c.RAW).alias(c.RAW))

@@ -135,3 +135,21 @@ def erasures(dsn: str, site: SiteId) -> dict[UserId, datetime]:
     with transaction(dsn) as cursor:
         cursor.execute("SELECT user_id, erased_at FROM recsys.erasure WHERE site = %s", (site,))
         return dict(cursor.fetchall())
+
+
+def pending_erasures(dsn: str, site: SiteId) -> dict[UserId, datetime]:
+    """Who asked to be forgotten, and when, and is still in the event log."""
+    with transaction(dsn) as cursor:
+        cursor.execute(
+            "SELECT user_id, erased_at FROM recsys.erasure WHERE site = %s AND (met_at IS NULL OR met_at < erased_at)",
+            (site,),
+        )
+        return dict(cursor.fetchall())
+
+
+def erasure_met(dsn: str, site: SiteId, user_id: UserId, erased_at: datetime) -> None:
+    """The event log met the request of this time."""
+    with transaction(dsn) as cursor:
+        cursor.execute(
+            "UPDATE recsys.erasure SET met_at = %s WHERE site = %s AND user_id = %s", (erased_at, site, user_id)
+        )

@@ -24,6 +24,7 @@ from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import EXPLAINED_BY, PAIR, Log, partitions_before
 from recsys.serving.lifecycle import record_release
 from recsys.sites import SiteConfig
+from recsys.stages import erase_users
 from recsys.stages.context import StageContext, open_context
 from recsys.types import Frozen, ReleaseId, SiteId
 
@@ -46,6 +47,8 @@ class CandidatesReport(Frozen):
 def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | None = None) -> CandidatesReport:
     """Builds the candidates of the release that log, configuration, code and ``as_of`` determine; safe to run again.
 
+    Users who asked to be forgotten leave the log first.
+
     Args:
         site: which site.
         as_of: exclusive, UTC; by default the end of the log: midnight after its last partition.
@@ -56,6 +59,7 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
     """
     context = context or open_context()
     config = context.site(site)
+    erase_users.run(site=site, context=context)
     manifests = partitions_before(context.datasets, site, as_of)
     as_of = as_of or _end_of(manifests, site)
     manifest = _describe(config, manifests, as_of)

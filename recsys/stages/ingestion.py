@@ -214,32 +214,36 @@ class Ingestion:
                 reraise=True,
             ):
                 with attempt:
-                    done = self._commit(partition, checked, files) if report.passed else None
-                    self.context.reports.keep(report)
-                    if done:
+                    if report.passed:
+                        done = commit(self.context, self.config.site, partition, checked, files)
                         self.committed[partition] = done
+                    self.context.reports.keep(report)
         except StoreError as fault:
             self.unwritten[partition] = str(fault)
 
-    def _commit(self, partition: Partition | None, checked: Checked, files: tuple[SourceFile, ...]) -> PartitionReport:
-        counts, store = checked.counts, self.context.datasets
-        manifest: UndatedManifest
-        if partition is None:
-            manifest = store.commit_undated(self.config.site, checked.quarantine, counts=counts, source_files=files)
-        else:
-            frames = {
-                INTERACTED: checked.kept,
-                IMPRESSED: checked.impressions,
-                UPDATED: checked.item_updates,
-                QUARANTINED: checked.quarantine,
-            }
-            manifest = store.commit(partition, frames, counts=counts, source_files=files)
-        return PartitionReport(
-            partition=partition.key if partition else UNDATED,
-            day=partition.day if partition else None,
-            counts=counts,
-            content_hash={name: data.content_hash for name, data in manifest.tables.items()},
-        )
+
+def commit(
+    context: StageContext, site: SiteId, partition: Partition | None, checked: Checked, files: tuple[SourceFile, ...]
+) -> PartitionReport:
+    """The partition is in the event log afterwards, in place of the one before; None: the rows without a day."""
+    counts, store = checked.counts, context.datasets
+    manifest: UndatedManifest
+    if partition is None:
+        manifest = store.commit_undated(site, checked.quarantine, counts=counts, source_files=files)
+    else:
+        frames = {
+            INTERACTED: checked.kept,
+            IMPRESSED: checked.impressions,
+            UPDATED: checked.item_updates,
+            QUARANTINED: checked.quarantine,
+        }
+        manifest = store.commit(partition, frames, counts=counts, source_files=files)
+    return PartitionReport(
+        partition=partition.key if partition else UNDATED,
+        day=partition.day if partition else None,
+        counts=counts,
+        content_hash={name: data.content_hash for name, data in manifest.tables.items()},
+    )
 
 
 @dataclass
