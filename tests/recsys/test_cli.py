@@ -53,7 +53,7 @@ def test_adding_a_site_of_files_says_how_to_ingest_them(recsys: Recsys, tmp_path
     report = printed(
         recsys("backfill", "--site", "online_retail", "--start-date", "2011-01-04", "--days", "1", "--json")
     )
-    assert report["counts"] == {"rows_in": 1, "kept": 1, "quarantined": {}, "duplicates": 0}
+    assert report["counts"] == {"rows_in": 1, "kept": 1, "quarantined": {}, "duplicates": 0, "erased": 0}
 
 
 def test_a_broken_site_is_told_with_every_fault(recsys: Recsys, settings: Settings):

@@ -1,0 +1,25 @@
+"""Options that several commands share."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from recsys.errors import ConfigError
+
+Site = Annotated[str, typer.Option("--site", help="Name of the site.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A UTC day.")]
+
+
+def utc(text: str | None) -> datetime | None:
+    """``text`` as a UTC time; without a zone it is UTC."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            f"--as-of: found {text!r}, expected a UTC time such as 2026-08-01 or 2026-08-01T06:00Z"
+        ) from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
