@@ -1,5 +1,6 @@
 """Tells people when a run failed: Telegram, Slack, e-mail and whatever else Apprise has an address for."""
 
+import re
 from typing import Any, Final
 
 from airflow.sdk import BaseNotifier
@@ -11,6 +12,9 @@ from recsys.types import SiteId
 
 ITS_TASK_TELLS: Final = "task_failure"
 """Airflow's reason for a run that failed because a task did; the task has told already."""
+PARTITION_LINE: Final = re.compile(r"  (?! )")
+MOST_LINES: Final = 10
+"""Refused partitions that one message names."""
 SILENT_END: Final = "its process ended without a word: it was killed, or the machine went down"
 
 
@@ -54,8 +58,14 @@ class FailureNotifier(BaseNotifier):
 
 
 def _sentence(error: object) -> str:
-    """The first line of the error, after its kind."""
+    """What the error says, after its kind. Indented lines of a refusal are the partitions and their failing checks.
+
+    Lines indented further are sample rows, which stay in the log: they may name people.
+    """
     if error is None:
         return SILENT_END
-    first = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {first}" if isinstance(error, BaseException) else first
+    first, *rest = str(error).splitlines() or [""]
+    told = [first, *(line.removesuffix("; such as") for line in rest if PARTITION_LINE.match(line))]
+    shown = "\n".join(told[: MOST_LINES + 1])
+    more = f"\n  and {len(told) - MOST_LINES - 1} more" if len(told) > MOST_LINES + 1 else ""
+    return f"{type(error).__name__}: {shown}{more}" if isinstance(error, BaseException) else shown + more

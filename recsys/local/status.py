@@ -1,4 +1,4 @@
-"""What runs, where, how healthy, and how old each site's live release is."""
+"""What runs, where, how healthy, how old each site's live release is, and which of its days were refused."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,12 +7,17 @@ from typing import Any
 
 from rich.table import Table
 
-from recsys.errors import RecsysError
+from recsys.datasets.blobs import open_blobs
+from recsys.datasets.reports import Reports
+from recsys.errors import RecsysError, StoreError
 from recsys.layout import Settings
 from recsys.local import lock
 from recsys.local.servers import Server, servers
 from recsys.serving.lifecycle import live_release
 from recsys.sites import site_ids
+
+REFUSED_SHOWN = 5
+"Newest refused partitions that a person is shown of each site."
 
 ADDRESSES: dict[str, Callable[[Settings], str]] = {
     "postgres": lambda s: f"{s.recsys_postgres_host}:{s.recsys_postgres_port}/{s.recsys_postgres_database}",
@@ -30,7 +35,9 @@ def status(settings: Settings, *, now: datetime) -> dict[str, Any]:
     Returns:
         ``supervisor``: process id of the running `up`, or null. ``healthy``: every server answers.
         ``servers``: by name ``{"healthy", "address", "problem"}``, problem null where there is none.
-        ``sites``: by name ``{"release_id", "activated_at", "age_seconds", "problem"}``, nulls where nothing is live.
+        ``sites``: by name ``{"release_id", "activated_at", "age_seconds", "problem"}``, nulls where nothing is live;
+        and ``refused``: partitions that were refused when they were ingested last, in order of time, as
+        ``{"partition", "why", "report"}``; null where the event log cannot be read.
     """
     known = servers(settings)
     with ThreadPoolExecutor(len(known)) as pool:
@@ -39,11 +46,15 @@ def status(settings: Settings, *, now: datetime) -> dict[str, Any]:
         name: {"healthy": problem is None, "address": _address(settings, name), "problem": problem}
         for name, problem in problems.items()
     }
+    log_is_away = problems["s3"] is not None and settings.data_url.startswith("s3://")
     return {
         "supervisor": lock.holder(settings.recsys_home),
         "healthy": not any(problems.values()),
         "servers": found,
-        "sites": {site: _site(settings, site, now) for site in site_ids(settings.sites_dir)},
+        "sites": {
+            site: _live(settings, site, now) | {"refused": None if log_is_away else _refused(settings, site)}
+            for site in site_ids(settings.sites_dir)
+        },
     }
 
 
@@ -60,6 +71,11 @@ def render(found: dict[str, Any]) -> Table:
         else:
             age = timedelta(seconds=round(site["age_seconds"]))
             table.add_row(name, f"live for {age}", site["release_id"])
+        refused = site["refused"] or []
+        for each in refused[-REFUSED_SHOWN:]:
+            table.add_row("", f"{each['partition']} refused: {each['why']}", each["report"])
+        if len(refused) > REFUSED_SHOWN:
+            table.add_row("", f"and {len(refused) - REFUSED_SHOWN} before were refused", "")
     return table
 
 
@@ -75,7 +91,7 @@ def _address(settings: Settings, server: str) -> str:
     return ADDRESSES[server.partition("-")[0]](settings)
 
 
-def _site(settings: Settings, site: str, now: datetime) -> dict[str, Any]:
+def _live(settings: Settings, site: str, now: datetime) -> dict[str, Any]:
     nothing = {"release_id": None, "activated_at": None, "age_seconds": None}
     try:
         live = live_release(settings.postgres_dsn(), site)
@@ -89,3 +105,14 @@ def _site(settings: Settings, site: str, now: datetime) -> dict[str, Any]:
         "age_seconds": (now - live.activated_at).total_seconds(),
         "problem": None,
     }
+
+
+def _refused(settings: Settings, site: str) -> list[dict[str, str]] | None:
+    reports = Reports(open_blobs(settings.data_url, settings))
+    try:
+        return [
+            {"partition": report.partition, "why": report.summary, "report": reports.page(report)}
+            for report in reports.refused(site)
+        ]
+    except StoreError:  # the store's own row says that it is down, and why
+        return None

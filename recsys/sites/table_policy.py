@@ -18,6 +18,8 @@ INTERACTION_COLUMNS: Final = (
     c.REQUEST_ID,
 )
 """The columns of the event log's interactions; the schema itself is in ``recsys.events.schema``."""
+COLUMNS_WITH_VALUES: Final = (c.ITEM_ID, c.EVENT_TYPE)
+"""Those that can have a list of values: text that is the same for many rows and names no person."""
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -59,7 +61,7 @@ class TablePolicy(Frozen):
     max_null_share: dict[str, Share] = Field(default_factory=dict)
     "Largest share of interactions without a value, by column, as {session_id: 0.1}."
     values: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    "The only values that a column of the interactions may have, as {event_type: [view, purchase]}; null may be too."
+    "The only values that event_type or item_id may have, as {event_type: [view, purchase]}."
     max_duplicate_share: Share | None = None
     "Largest share of rows in that are duplicates; null: any."
     volume: VolumeBounds = VolumeBounds()
@@ -73,13 +75,13 @@ class TablePolicy(Frozen):
 
     @model_validator(mode="after")
     def _columns_are_known(self) -> "TablePolicy":
-        for key, named in (("max_null_share", self.max_null_share), ("values", self.values)):
-            unknown = [column for column in named if column not in INTERACTION_COLUMNS]
+        for key, named, known in (
+            ("max_null_share", self.max_null_share, INTERACTION_COLUMNS),
+            ("values", self.values, COLUMNS_WITH_VALUES),
+        ):
+            unknown = [column for column in named if column not in known]
             if unknown:
-                raise ValueError(f"{key}: found {unknown}, expected columns of {list(INTERACTION_COLUMNS)}")
-        numbers = [column for column in self.values if column in (c.TIMESTAMP, c.VALUE)]
-        if numbers:
-            raise ValueError(f"values: found {numbers}, expected columns of text; times and numbers have no list")
+                raise ValueError(f"{key}: found {unknown}, expected columns of {list(known)}")
         return self
 
     @property

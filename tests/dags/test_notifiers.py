@@ -68,6 +68,21 @@ def test_a_failed_task_is_told_with_site_run_sentence_and_link(inbox, context):
     ]
 
 
+def test_a_refusal_names_site_days_and_failing_checks_but_no_rows(inbox, context):
+    bad = "found 7 of 10 rows bad (70.0%), expected at most 20.0%: bad_user_id 7"
+    days = [f"  2026-08-{day:02}: {bad}; such as\n    day.csv line 2 [bad_user_id] anna" for day in range(1, 13)]
+    error = PartitionRefused(
+        "site alpha: 12 partitions refused, 0 committed.\n" + "\n".join(days) + "\nCorrect the rows"
+    )
+    FailureNotifier("alpha")(context | {"exception": error})
+    lines = inbox.messages[0]["message"].splitlines()
+    assert lines[0] == "site: alpha"
+    assert lines[3] == "why: PartitionRefused: site alpha: 12 partitions refused, 0 committed."
+    assert lines[4:14] == [f"  2026-08-{day:02}: {bad}" for day in range(1, 11)]
+    assert lines[14] == "  and 2 more"
+    assert "anna" not in inbox.messages[0]["message"]
+
+
 def test_a_task_that_was_killed_left_no_error(inbox, context):
     del context["exception"]
     FailureNotifier("alpha")(context)

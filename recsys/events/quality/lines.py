@@ -21,7 +21,8 @@ def matches(lines: pl.Series, pattern: str) -> pl.Series:
     bare = lines.str.strip_chars_end("\r\n")
     try:
         return bare.str.contains(pattern).fill_null(False)
-    except pl.exceptions.ComputeError as fault:
+    except pl.exceptions.ComputeError as error:
+        fault = str(error).partition("\n\nThis error occurred")[0]
         raise ConfigError(
             f"quality.line_pattern: found {pattern!r}, expected a regular expression as Rust knows them "
             f"(without looking around or back): {fault}"

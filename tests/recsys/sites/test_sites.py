@@ -3,7 +3,9 @@ from datetime import date
 import pytest
 
 from recsys.errors import ConfigError, UnknownSiteError
+from recsys.events.schema import INTERACTIONS
 from recsys.sites import add_site, load_site, parse_site, site_ids, template_names
+from recsys.sites.table_policy import INTERACTION_COLUMNS
 
 SMALL = "site: shop\nsource: {kind: simulator}\ninteractions: [{name: view}, {name: purchase}]\n"
 
@@ -114,3 +116,26 @@ def test_a_file_is_named_after_its_site(tmp_path):
 def test_a_day_may_be_quoted_or_not(day):
     quality = parse_site(f"{SMALL}quality: {{earliest: {day}}}\n", name="shop.yaml").quality
     assert date.fromisoformat(quality.earliest) == date(2015, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("quality", "said"),
+    [
+        ("{table: {rows: {min: 5, max: 4}}}", "rows: found 5 above 4"),
+        ("{table: {events_per_session: {min: 3, max: 2.5}}}", "events_per_session: found 3 above 2.5"),
+        ("{table: {volume: {min_ratio: 2, max_ratio: 1}}}", "volume: found 2 above 1"),
+        ("{table: {max_null_share: {colour: 0.1}}}", r"max_null_share: found \['colour'\], expected columns of"),
+        (
+            "{table: {values: {user_id: [anna]}}}",
+            r"values: found \['user_id'\], expected columns of \['item_id', 'event_",
+        ),
+        ("{line_pattern: '('}", r"found '\(', expected a regular expression: missing \)"),
+    ],
+)
+def test_expectations_of_a_partition_must_make_sense(quality, said):
+    with pytest.raises(ConfigError, match=said):
+        parse_site(SMALL + f"quality: {quality}\n", name="shop.yaml")
+
+
+def test_the_columns_that_a_policy_may_name_are_those_of_the_log():
+    assert tuple(INTERACTIONS) == INTERACTION_COLUMNS
