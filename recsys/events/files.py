@@ -34,7 +34,8 @@ class RawFile:
         "Its path below the part of the pattern that has no wildcard: unique among the files found together."
         self.location = location
         "Where it lies, for a person."
-        self._objects = objects
+        self.objects = objects
+        "The S3 that it lies on; None: on disk."
         self._sha256: str | None = None
 
     @property
@@ -78,8 +79,8 @@ class RawFile:
             yield stored
 
     def _stored(self) -> AbstractContextManager[BinaryIO]:
-        if self._objects is not None:
-            return self._downloaded(self._objects)
+        if self.objects is not None:
+            return self._downloaded(self.objects)
         try:
             return open(self.location, "rb")
         except IsADirectoryError:
@@ -110,13 +111,14 @@ class RawFile:
         return named or next((codec for magic, codec in MAGIC.items() if start.startswith(magic)), None)
 
 
-def find(pattern: str, settings: Settings) -> list[RawFile]:
+def find(pattern: str, settings: Settings, *, required: bool = True) -> list[RawFile]:
     """The files that ``pattern`` names, sorted by name.
 
     Args:
         pattern: a path or ``s3://bucket/key``; ``*``, ``?`` and ``[…]`` match within a folder's or file's name, ``**``
             any folders. A path that exists is that file, whatever characters its name has.
         settings: where S3 is, and its keys.
+        required: False: it is fine if there is none.
 
     Raises:
         SourceError: nothing matches, or a folder is where a file should be.
@@ -134,7 +136,7 @@ def find(pattern: str, settings: Settings) -> list[RawFile]:
         if folders and "**" not in pattern:
             raise SourceError(_a_folder(folders[0]))
         found = [path for path in found if path not in folders]
-    if not found:
+    if required and not found:
         raise SourceError(
             f"found no file {pattern}; expected at least one. Correct the path in source.params of the site's YAML, "
             "or bring the files there"

@@ -81,7 +81,7 @@ def read_lines(file: RawFile, form: TextForm) -> Iterator[Lines]:
         line_form = LineForm(len(names), form.delimiter, form.quoted, header)
         first_line = 1 if form.names else 2
         none = True
-        for chunk in _chunks(content, file.location):
+        for chunk in chunks_of_lines(content, file.location):
             ends, suspects = ends_and_suspects(chunk, line_form)
             yield _parsed(chunk, ends, suspects, names, line_form, name=file.name, first_line=first_line)
             first_line += len(ends)
@@ -142,7 +142,7 @@ def _advice(header: str, form: TextForm) -> str:
     return f"use the file as published; missing: {', '.join(sorted(missing)) or 'nothing, the order differs'}"
 
 
-def _chunks(content: BufferedReader, location: str) -> Iterator[bytes]:
+def chunks_of_lines(content: BufferedReader, location: str) -> Iterator[bytes]:
     """The text in chunks of whole lines, each with its line end; Windows line ends are Unix ones."""
     rest = b""
     while block := content.read(CHUNK_BYTES):

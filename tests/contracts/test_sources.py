@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from recsys.errors import ConfigError
@@ -91,8 +92,65 @@ def snowplow(folder: Path) -> SourceExample:
     return SourceExample(ComponentSpec(kind="snowplow", params=params), date(2021, 5, 1), date(2021, 5, 3), reading)
 
 
+TABLE_COLUMNS = {"user_id": "who", "item_id": "what", "event_type": "did", "timestamp": "at", "value": "paid"}
+
+
+def csv(folder: Path) -> SourceExample:
+    (folder / "log.tsv.gz").write_bytes(
+        gzip.compress(
+            b"at\twho\twhat\tdid\tpaid\tshop\n"
+            b"2026-03-01T10:00:00Z\tanna\tp1\tlook\t\twest\n"
+            b"2026-03-01T10:00:00Z\tanna\tp1\tlook\t\teast\n"
+            b"2026-03-01T12:00:00+02:00\tanna\tp1\tpurchase\t12.50\twest\n"
+            b"2026-03-01 23:59:59\tbob\tp2\tpurchase\ta lot\twest\n"
+            b"bob\tp2\n"
+            b'2026-03-02\t"bob\tp2\tlook\t\twest\n'
+            b"1772496000\tbob\tp2\tlook\t\twest\n"
+        )
+    )
+    (folder / "items.tsv").write_text("id\tname\tmade by\np1\tTea\tWest Ltd.\n\tnameless\t\n")
+    items = {
+        "path": f"{folder}/items.tsv",
+        "columns": {"item_id": "id", "title": "name"},
+        "attributes": {"brand": "made by"},
+        "since": "2026-03-01",
+    }
+    columns = {**TABLE_COLUMNS, "event_type": {"column": "did", "map": {"look": "view"}}}
+    params = {"path": f"{folder}/log*", "delimiter": "\t", "columns": columns, "items": items}
+    return SourceExample(ComponentSpec(kind="csv", params=params), date(2026, 3, 1), date(2026, 3, 3), BROWSING)
+
+
+def ndjson(folder: Path) -> SourceExample:
+    for day in (1, 2, 3):
+        (folder / f"2026/03/0{day}").mkdir(parents=True)
+        (folder / f"2026/03/0{day}/log.ndjson").write_text(
+            f'{{"id": "a{day}", "u": {{"id": 7}}, "t": "2026-03-0{day}T08:00:00Z", "what": "p1", "did": "view"}}\n'
+            f'{{"id": "b{day}", "u": {{"id": 8}}, "t": "2026-03-0{day}T09:00:00Z", "shown": ["p1", "p2"]}}\n'
+            f'{{"id": "c{day}", "u": {{"id": 7}}, "t": "2026-02-28T23:00:00Z", "what": "late", "did": "view"}}\n'
+            '{"id": "d"\n[]\n'
+        )
+    columns = {"event_id": "id", "user_id": "u.id", "timestamp": "t", "item_id": "what", "event_type": "did"}
+    params = {"path": f"{folder}/YYYY/MM/DD/*.ndjson", "columns": {**columns, "items": "shown"}, "late_days": 2}
+    return SourceExample(ComponentSpec(kind="ndjson", params=params), date(2026, 3, 1), date(2026, 3, 3), BROWSING)
+
+
+def parquet(folder: Path) -> SourceExample:
+    moments = pl.Series(["2026-03-01 10:00", "2026-03-02 00:30", "2026-03-03 01:00", None]).str.to_datetime()
+    table = {"who": [1.0, 2.0, 3.0, 4.0], "what": ["p1"] * 4, "at": moments, "paid": [1, 2, 3, 4]}
+    pl.DataFrame(table).write_parquet(folder / "a.parquet")
+    params = {
+        "path": f"{folder}/*.parquet",
+        "columns": {**TABLE_COLUMNS, "event_type": {"constant": "purchase"}},
+        "timezone": "Europe/Vienna",
+    }
+    return SourceExample(ComponentSpec(kind="parquet", params=params), date(2026, 3, 1), date(2026, 3, 3), BUYING)
+
+
 EXAMPLES: dict[str, Callable[[Path], SourceExample]] = {
+    "csv": csv,
+    "ndjson": ndjson,
     "online_retail": online_retail,
+    "parquet": parquet,
     "retailrocket": retailrocket,
     "simulator": simulator,
     "snowplow": snowplow,

@@ -7,7 +7,10 @@ from pydantic import ValidationError
 
 from recsys.errors import ConfigError
 from recsys.events.simulator import ShopParams
+from recsys.events.sources.csv_files import CsvParams, csv_files
+from recsys.events.sources.ndjson_files import NdjsonParams, ndjson_files
 from recsys.events.sources.online_retail import OnlineRetail, OnlineRetailParams
+from recsys.events.sources.parquet_files import ParquetParams, parquet_files
 from recsys.events.sources.retailrocket import RetailRocket, RetailRocketParams
 from recsys.events.sources.simulator import SimulatedEvents
 from recsys.events.sources.snowplow import Snowplow, SnowplowParams
@@ -16,7 +19,10 @@ from recsys.sites.config import ComponentSpec
 from recsys.types import Frozen
 
 SOURCES: Final[dict[str, tuple[type[Frozen], Callable[..., Source]]]] = {
+    "csv": (CsvParams, csv_files),
+    "ndjson": (NdjsonParams, ndjson_files),
     "online_retail": (OnlineRetailParams, OnlineRetail),
+    "parquet": (ParquetParams, parquet_files),
     "retailrocket": (RetailRocketParams, RetailRocket),
     "simulator": (ShopParams, SimulatedEvents),
     "snowplow": (SnowplowParams, Snowplow),
