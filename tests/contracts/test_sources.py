@@ -4,14 +4,17 @@ import gzip
 import json
 from collections.abc import Callable
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from recsys.errors import ConfigError
 from recsys.events.sources.registry import SOURCES, open_source
 from recsys.sites import template_names
+from recsys.sites.adding import PLACEHOLDER
 from recsys.sites.config import ComponentSpec, InteractionType, QualityPolicy
 from recsys.testing.sources import SourceContract, SourceExample
 
@@ -146,11 +149,57 @@ def parquet(folder: Path) -> SourceExample:
     return SourceExample(ComponentSpec(kind="parquet", params=params), date(2026, 3, 1), date(2026, 3, 3), BUYING)
 
 
+def mind(folder: Path) -> SourceExample:
+    (folder / "behaviors.tsv").write_text(
+        "1\tU1\t11/12/2019 2:14:46 PM\tN9 N8\tN1-0 N2-1 N3-1\n"
+        "1\tU1\t11/12/2019 2:14:46 PM\tN9 N8\tN1-0 N2-1 N3-1\n"
+        "2\tU2\t11/14/2019 12:00:01 AM\t\tN1-1\n"
+        "3\tU2\t11/14/2019 12:00:01 AM\t\tN1 N2\n"
+        "4\tU2\tsoon\t\tN1-1\n"
+        "5\tU2\n"
+    )
+    (folder / "news.tsv").write_text(
+        'N1\tsports\tgolf\tA "title\tText.\thttps://example.org/1\t[{"Label": "Golf"}]\t[]\n'
+        "\tsports\tgolf\tA\t\t\t[]\t[]\n"
+    )
+    quality = QualityPolicy(earliest="2019-01-01", latest="2020-01-01")
+    clicking = (InteractionType(name="click"),)
+    spec = ComponentSpec(kind="mind", params={"path": str(folder)})
+    return SourceExample(spec, date(2019, 11, 12), date(2019, 11, 14), clicking, quality)
+
+
+def coveo(folder: Path) -> SourceExample:
+    (folder / "browsing_train.csv").write_text(
+        "session_id_hash,event_type,product_action,product_sku_hash,server_timestamp_epoch_ms,hashed_url\n"
+        "s1,event_product,detail,a,1550885210881,u1\n"
+        "s1,event_product,detail,a,1550885210881,u1\n"
+        "s1,pageview,,,1550885210881,u1\n"
+        "s1,event_product,remove,a,1550885215484,u2\n"
+        "s1,event_product,add,a,soon,u2\n"
+        "s2,event_product,purchase,b,1551052800000,u2\n"
+    )
+    (folder / "search_train.csv").write_text(
+        "session_id_hash,query_vector,clicked_skus_hash,product_skus_hash,server_timestamp_epoch_ms\n"
+        "s1,\"[-0.2, 0.1]\",\"['b']\",\"['a', 'b']\",1550885234192\n"
+        's1,"[-0.2, 0.3]",,,1550885234192\n'
+        "s2,\"[-0.2, 0.1]\",,\"['b', 'c']\",1551052800001\n"
+    )
+    (folder / "sku_to_content.csv").write_text(
+        "product_sku_hash,description_vector,category_hash,image_vector,price_bucket\n"
+        'a,"[0.3, -0.1]",top/inner,"[340.3, 1.5]",7.0\nb,,,,\n,,top,,\n'
+    )
+    quality = QualityPolicy(earliest="2019-01-01", latest="2020-01-01")
+    spec = ComponentSpec(kind="coveo", params={"path": str(folder)})
+    return SourceExample(spec, date(2019, 2, 23), date(2019, 2, 25), BROWSING, quality)
+
+
 EXAMPLES: dict[str, Callable[[Path], SourceExample]] = {
     "csv": csv,
     "ndjson": ndjson,
     "online_retail": online_retail,
     "parquet": parquet,
+    "coveo": coveo,
+    "mind": mind,
     "retailrocket": retailrocket,
     "simulator": simulator,
     "snowplow": snowplow,
@@ -167,7 +216,10 @@ class TestEverySource(SourceContract):
 
 
 def test_every_template_names_a_source_of_the_registry():
-    assert set(template_names()) == {"demo_shop", "online_retail", "retailrocket", "snowplow"}
+    templates = files("recsys.sites").joinpath("templates")
+    texts = [templates.joinpath(f"{name}.yaml").read_text(encoding="utf-8") for name in template_names()]
+    kinds = [yaml.safe_load(text.replace(PLACEHOLDER, "''"))["source"]["kind"] for text in texts]
+    assert set(kinds) <= set(SOURCES)
     assert set(EXAMPLES) == set(SOURCES)
 
 

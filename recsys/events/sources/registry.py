@@ -9,6 +9,8 @@ from recsys.errors import ConfigError
 from recsys.events.simulator import ShopParams
 from recsys.events.sources.csv_files import CsvParams, csv_files
 from recsys.events.sources.ndjson_files import NdjsonParams, ndjson_files
+from recsys.events.sources.coveo import Coveo, CoveoParams
+from recsys.events.sources.mind import Mind, MindParams
 from recsys.events.sources.online_retail import OnlineRetail, OnlineRetailParams
 from recsys.events.sources.parquet_files import ParquetParams, parquet_files
 from recsys.events.sources.retailrocket import RetailRocket, RetailRocketParams
@@ -21,6 +23,8 @@ from recsys.types import Frozen
 SOURCES: Final[dict[str, tuple[type[Frozen], Callable[..., Source]]]] = {
     "csv": (CsvParams, csv_files),
     "ndjson": (NdjsonParams, ndjson_files),
+    "coveo": (CoveoParams, Coveo),
+    "mind": (MindParams, Mind),
     "online_retail": (OnlineRetailParams, OnlineRetail),
     "parquet": (ParquetParams, parquet_files),
     "retailrocket": (RetailRocketParams, RetailRocket),
