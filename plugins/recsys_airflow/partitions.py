@@ -1,6 +1,7 @@
 """Airflow's partition key and parameters, as the library's days."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -8,6 +9,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
 KEY_FORMAT: Final = "%Y-%m-%d"
+HOUR_KEY_FORMAT: Final = "%Y-%m-%dT%H"
 CENTURY: Final = 36_525
 
 RANGE_PARAMS: Final = {
@@ -68,17 +70,46 @@ def days_of(dag_run: Any, params: Mapping[str, Any]) -> tuple[date, int]:
 
 
 def day_of(dag_run: Any) -> date:
-    """The UTC day of the run's partition key.
+    """The UTC day of the run's partition key, also where the key is an hour of it.
 
     Raises:
-        AirflowFailException: the run has no partition key, or it is not a day; the task is not tried again.
+        AirflowFailException: the run has no partition key, or it is neither a day nor an hour; the task is not tried
+            again.
     """
-    if dag_run.partition_key is None:
+    return _key_of(dag_run).date()
+
+
+def hour_of(dag_run: Any) -> int | None:
+    """The UTC hour of the run's partition key; None where the key is a day, or where there is none."""
+    key = dag_run.partition_key
+    return _key_of(dag_run).hour if key is not None and "T" in key else None
+
+
+def announce(event: Any, dag_run: Any, report: Mapping[str, Any]) -> None:
+    """The asset event names the run's partition, and every earlier one that was written again because events came late.
+
+    A run over a range has no partition key; its event names none, and what follows sees the whole log anyway.
+
+    Args:
+        event: the task's ``outlet_events[asset]``.
+        dag_run: the run as the task sees it.
+        report: what the stage reported, as JSON; names ``late`` partitions.
+    """
+    if dag_run.partition_key is not None:
+        event.add_partitions([dag_run.partition_key, *(late["partition"] for late in report["late"])])
+
+
+def _key_of(dag_run: Any) -> datetime:
+    key = dag_run.partition_key
+    if key is None:
         raise AirflowFailException(
             f"run {dag_run.run_id} names no day; start it with a partition key YYYY-MM-DD, "
             "or with start_date and days for a range"
         )
-    return _parsed(dag_run.partition_key, "partition key")
+    for form in (KEY_FORMAT, HOUR_KEY_FORMAT):
+        with suppress(ValueError):
+            return datetime.strptime(key, form)  # noqa: DTZ007  a partition key is UTC
+    raise AirflowFailException(f"partition key: found {key!r}, expected a day as YYYY-MM-DD, or an hour, YYYY-MM-DDTHH")
 
 
 def as_of(params: Mapping[str, Any]) -> datetime | None:

@@ -9,24 +9,25 @@ from airflow.sdk import AssetOrTimeSchedule, CronPartitionTimetable, CronTrigger
 from recsys.sites import SiteConfig
 from recsys.types import SiteId
 from recsys_airflow.assets import event_log
-from recsys_airflow.partitions import KEY_FORMAT
+from recsys_airflow.partitions import HOUR_KEY_FORMAT, KEY_FORMAT
 
 MINUTES = range(60)
 
 
-def each_day(site: SiteConfig) -> CronPartitionTimetable:
-    """Once a day at ``ingest_cron``; the partition is the day before."""
+def each_partition(site: SiteConfig) -> CronPartitionTimetable:
+    """At ``ingest_cron``, once a day or once an hour; the partition is the day, or the hour, before."""
+    key_format = HOUR_KEY_FORMAT if site.schedule.hourly else KEY_FORMAT
     return CronPartitionTimetable(
-        site.schedule.ingest_cron, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT, run_immediately=False
+        site.schedule.ingest_cron, timezone="UTC", run_offset=-1, key_format=key_format, run_immediately=False
     )
 
 
 def catch_up(site: SiteConfig) -> dict[str, Any]:
-    """Arguments of a DAG that ingests every day from the site's ``catchup_from`` on; none where it has none."""
+    """Arguments of a DAG that ingests everything from the site's ``catchup_from`` on; none where it has none."""
     if site.schedule.catchup_from is None:
         return {}
-    day_after = site.schedule.catchup_from + timedelta(days=1)
-    return {"catchup": True, "start_date": datetime.combine(day_after, time(), UTC)}
+    length = timedelta(hours=1) if site.schedule.hourly else timedelta(days=1)
+    return {"catchup": True, "start_date": datetime.combine(site.schedule.catchup_from, time(), UTC) + length}
 
 
 def each_training(site: SiteConfig, *, minute: int) -> AssetOrTimeSchedule:
@@ -42,9 +43,9 @@ def each_training(site: SiteConfig, *, minute: int) -> AssetOrTimeSchedule:
 
 
 def training_cron(site: SiteConfig, *, minute: int) -> str:
-    """The hours are counted from the one after the ingestion, so that a daily training sees yesterday."""
+    """The hours are counted from the one after a daily ingestion, so that a daily training sees yesterday."""
     every = site.schedule.train_every_hours
-    first = int(site.schedule.ingest_cron.split()[1]) + 1
+    first = 0 if site.schedule.hourly else int(site.schedule.ingest_cron.split()[1]) + 1
     hours = sorted((first + passed) % 24 for passed in range(0, 24, every))
     return f"{minute} {','.join(map(str, hours))} * * *"
 

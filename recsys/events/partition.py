@@ -124,7 +124,7 @@ def naming(users: Sequence[UserId]) -> pl.Expr:
     raw = pl.col(c.RAW)
     named = pl.lit(False)
     for start in range(0, len(users), USERS_AT_ONCE):
-        some = users[start : start + USERS_AT_ONCE]
+        some = list(users[start : start + USERS_AT_ONCE])
         words = "|".join(re.escape(user) for user in some)
         named |= raw.str.contains_any(some) & raw.str.contains(rf"(?:^|[^0-9A-Za-z_-])(?:{words})(?:$|[^0-9A-Za-z_-])")
     return named

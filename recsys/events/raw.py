@@ -102,5 +102,3 @@ def whole(batches: Iterable[RawBatch]) -> RawBatch:
         filing=found[0].filing,
         unreadable={day: fault for batch in found for day, fault in batch.unreadable.items()},
     )
-
-

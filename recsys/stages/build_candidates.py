@@ -4,7 +4,7 @@ Each moment sees only what was known before it: the starts of the label windows 
 of the evaluation window (what the release is judged on), and as_of (what is served).
 """
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 import numpy as np
 import polars as pl
@@ -51,7 +51,7 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
 
     Args:
         site: which site.
-        as_of: exclusive, UTC; by default the end of the log: midnight after its last partition.
+        as_of: exclusive, UTC; by default the end of the log: where its last partition ends.
         context: stores; by default those of the environment.
 
     Raises:
@@ -152,7 +152,7 @@ def _end_of(manifests: list[Manifest], site: SiteId) -> datetime:
         raise NotEnoughData(
             f"site {site}: found no event log; ingest its events first, such as: recsys backfill --site {site}"
         )
-    return datetime.combine(manifests[-1].day + timedelta(days=1), time(), UTC)
+    return manifests[-1].partition.end
 
 
 def _too_short(log: Log, as_of: datetime) -> str:

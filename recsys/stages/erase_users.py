@@ -84,8 +84,8 @@ def _told_before(erased: Mapping[UserId, datetime]) -> pl.Expr:
 
 def _shows(report: QualityReport, users: Iterable[UserId]) -> bool:
     """Whether a sample row may name one of the users."""
-    parts = (*report.checks, *report.set_aside)
-    return any(user in sample.text for part in parts for sample in part.samples for user in users)
+    samples = [sample for part in (report.checks, report.set_aside) for each in part for sample in each.samples]
+    return any(user in sample.text for sample in samples for user in users)
 
 
 def _rewrite(context: StageContext, manifest: UndatedManifest, erased: Mapping[UserId, datetime]) -> dict[UserId, int]:

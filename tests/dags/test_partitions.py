@@ -2,9 +2,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 from airflow.sdk.api.datamodels._generated import DagRun, DagRunState, DagRunType
+from airflow.sdk.definitions.asset import AssetUniqueKey
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
+from airflow.sdk.execution_time.context import OutletEventAccessor
 
-from recsys_airflow.partitions import AS_OF_PARAMS, RANGE_PARAMS, as_of, day_of, days_of
+from recsys_airflow.partitions import AS_OF_PARAMS, RANGE_PARAMS, announce, as_of, day_of, days_of, hour_of
 
 NOTHING = {"start_date": None, "days": 1}
 
@@ -30,6 +32,19 @@ def test_a_partition_key_is_one_day():
     assert day_of(a_run("2026-08-01")) == date(2026, 8, 1)
     assert days_of(a_run("2026-08-01"), NOTHING) == (date(2026, 8, 1), 1)
     assert days_of(a_run("2026-08-01"), {}) == (date(2026, 8, 1), 1)
+
+
+def test_a_partition_key_may_be_an_hour():
+    assert days_of(a_run("2026-08-01T05"), NOTHING) == (date(2026, 8, 1), 1)
+    assert [hour_of(a_run(key)) for key in ("2026-08-01T05", "2026-08-01T00", "2026-08-01", None)] == [5, 0, None, None]
+
+
+def test_late_partitions_are_announced_beside_the_runs_own():
+    event = OutletEventAccessor(key=AssetUniqueKey(name="event_log__alpha", uri="event_log__alpha"))
+    announce(event, a_run(None), {"late": [{"partition": "2026-07-30"}]})
+    assert event.partition_keys == set()
+    announce(event, a_run("2026-08-01"), {"late": [{"partition": "2026-07-30"}, {"partition": "2026-07-31"}]})
+    assert event.partition_keys == {"2026-07-30", "2026-07-31", "2026-08-01"}
 
 
 def test_a_range_is_its_first_day_and_how_many():

@@ -1,6 +1,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
+import pendulum
 import pytest
 from airflow.serialization.decoders import decode_timetable
 from airflow.serialization.encoders import encode_timetable
@@ -8,7 +9,7 @@ from airflow.timetables.base import TimeRestriction
 from croniter import croniter
 
 from recsys.errors import ConfigError
-from recsys_airflow.schedules import catch_up, each_day, training_cron, training_minutes
+from recsys_airflow.schedules import catch_up, each_partition, training_cron, training_minutes
 from tests.dags.conftest import make_site
 
 
@@ -18,7 +19,7 @@ def scheduler_side(timetable):
 
 
 def test_an_ingestion_is_for_the_day_before():
-    timetable = scheduler_side(each_day(make_site("alpha", "ingest_cron: 30 2 * * *")))
+    timetable = scheduler_side(each_partition(make_site("alpha", "ingest_cron: 30 2 * * *")))
     infos = list(
         timetable.iter_partition_dagrun_infos(
             earliest=datetime(2026, 8, 1, tzinfo=UTC), latest=datetime(2026, 8, 3, 23, 59, tzinfo=UTC)
@@ -32,12 +33,27 @@ def test_catching_up_begins_with_the_day_the_site_names():
     site = make_site("alpha", "catchup_from: 2026-08-01")
     arguments = catch_up(site)
     restriction = TimeRestriction(earliest=arguments["start_date"], latest=None, catchup=arguments["catchup"])
-    timetable = scheduler_side(each_day(site))
+    timetable = scheduler_side(each_partition(site))
     keys, last = [], None
     for _ in range(3):
         last = timetable.next_dagrun_info_v2(last_dagrun_info=last, restriction=restriction)
         keys.append(last.partition_key)
     assert keys == ["2026-08-01", "2026-08-02", "2026-08-03"]
+
+
+def test_an_hourly_site_is_ingested_by_the_hour():
+    site = make_site("alpha", "partition: hour, ingest_cron: 10 * * * *, catchup_from: 2026-08-01")
+    arguments = catch_up(site)
+    restriction = TimeRestriction(
+        earliest=pendulum.instance(arguments["start_date"]), latest=None, catchup=arguments["catchup"]
+    )
+    timetable = scheduler_side(each_partition(site))
+    keys, last = [], None
+    for _ in range(2):
+        last = timetable.next_dagrun_info_v2(last_dagrun_info=last, restriction=restriction)
+        keys.append(last.partition_key)
+    assert keys == ["2026-08-01T00", "2026-08-01T01"]
+    assert training_cron(site, minute=7).startswith("7 0,2,4")
 
 
 def test_a_site_that_names_no_day_does_not_catch_up():

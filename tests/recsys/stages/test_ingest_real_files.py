@@ -44,6 +44,7 @@ def test_online_retail(context):
         "rows_in": 541_909,
         "kept": 391_148,
         "duplicates": 5_189,
+        "erased": 0,
         "quarantined": {
             "cancellation": 9_288,
             "missing_customer": 131_388,
@@ -61,7 +62,13 @@ def test_online_retail(context):
 
 def test_retailrocket(context):
     report = ingest_all(context, "retailrocket", date(2015, 5, 3), date(2015, 9, 18))
-    assert report.counts.model_dump() == {"rows_in": 97_381, "kept": 97_381, "duplicates": 0, "quarantined": {}}
+    assert report.counts.model_dump() == {
+        "rows_in": 97_381,
+        "kept": 97_381,
+        "duplicates": 0,
+        "erased": 0,
+        "quarantined": {},
+    }
     log = context.datasets.scan(INTERACTED, "retailrocket").collect()
     assert dict(log[c.EVENT_TYPE].value_counts().rows()) == {"view": 75_374, "cart": 12_456, "purchase": 9_551}
     one_day_again(context, "retailrocket", date(2015, 7, 1))
@@ -79,4 +86,10 @@ def test_retailrocket_in_its_raw_form(settings):
     report = ingest_events.run(
         site="retailrocket", first=first, days=(last - first + timedelta(days=1)).days, context=context
     )
-    assert report.counts.model_dump() == {"rows_in": 9_385, "kept": 9_382, "duplicates": 3, "quarantined": {}}
+    assert report.counts.model_dump() == {
+        "rows_in": 9_385,
+        "kept": 9_382,
+        "duplicates": 3,
+        "erased": 0,
+        "quarantined": {},
+    }
