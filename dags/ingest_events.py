@@ -2,14 +2,14 @@
 # ingest_events
 
 Reads raw events of one site, checks each against the event contract and commits one partition of the event log per
-UTC day, or hour. Bad rows go to quarantine with file, line and reason. Safe to run again: a run replaces its partitions.
-Days for which events came late are written again, and announced.
+UTC day, or hour. Bad rows go to quarantine with file, line and reason. Safe to run again: a run replaces its
+partitions. Days for which events came late are written again, and announced.
 
 A partition that is not good enough is refused, and what was committed before stays. `report` then brings the reports of
 data quality to MLflow, also of what was refused; where MLflow does not answer, the event log is whole all the same.
 
 * **By the clock**: daily, the day before; with `schedule.catchup_from` in the site's YAML, every day since then.
-* **One day by hand**: *Trigger* with the partition key `YYYY-MM-DD`; one hour, where partitions are hours: `YYYY-MM-DDTHH`.
+* **One day by hand**: *Trigger* with the partition key `YYYY-MM-DD`; where partitions are hours also `YYYY-MM-DDTHH`.
 * **A range in one task**: *Trigger* with `start_date` and `days`; candidates are built afterwards.
 * **Again, day by day**: *Backfill*, from the first day 00:00 to the last day 23:59; up to four days at once.
 """
@@ -27,7 +27,6 @@ from recsys_airflow.sites import usable_sites
 
 def ingest_events(site):
     """The DAG of one site."""
-
     log = event_log(site.site)
 
     @task(outlets=[log], max_active_tis_per_dag=4)

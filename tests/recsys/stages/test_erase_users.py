@@ -116,6 +116,6 @@ def test_the_objects_of_before_go_with_the_next_clean_up(context):
     ask(context, "77")
     erase_users.run(site=SITE, context=context)
     context.datasets.remove_unnamed(SITE, older_than=datetime.now(UTC) + timedelta(days=1))
-    left = [key for key in context.blobs.list(f"events/{SITE}/data/{INTERACTED}/")]
+    left = context.blobs.list(f"events/{SITE}/data/{INTERACTED}/")
     frames = [pl.read_parquet(context.blobs.location(key)) for key in left]
     assert sorted(when.day for when in pl.concat(frames).filter(pl.col(c.USER_ID) == "77")[c.TIMESTAMP]) == [3]

@@ -171,7 +171,8 @@ def test_two_processes_of_one_partition_at_once_leave_the_partition_of_one(site,
     program = (
         "import sys; from datetime import date; from recsys.layout import Settings\n"
         "from recsys.stages import ingest_events; from recsys.stages.context import open_context\n"
-        "settings = Settings(_env_file=None, recsys_home=sys.argv[1], recsys_data_url='', recsys_postgres_password='')\n"
+        "settings = Settings(\n"
+        "    _env_file=None, recsys_home=sys.argv[1], recsys_data_url='', recsys_postgres_password='')\n"
         "context = open_context(settings)\n"
         "for _ in range(5): ingest_events.run(site='news', first=date(2026, 3, 2), context=context)\n"
     )
