@@ -1,6 +1,8 @@
 """What a user of the platform sees: Airflow runs, answers come, events change them at once."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from recsys.datasets.tables import INTERACTED
 from recsys.layout import Settings
 from recsys.local.airflow_api import AirflowApi
+from recsys.local.status import status
 from recsys.serving.lifecycle import live_release
 from recsys.stages.context import open_context
 from tests.end_to_end.conftest import FIRST, start_chain, until, write_site
@@ -15,6 +18,7 @@ from tests.end_to_end.conftest import FIRST, start_chain, until, write_site
 pytestmark = pytest.mark.platform
 
 SITE = "e2e_shop"
+BAD_SHOP = "e2e_bad_day"
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +93,28 @@ def test_one_day_again_by_airflows_backfill_gives_the_same_bytes(web: httpx.Clie
     [after] = [each for each in context.datasets.manifests(SITE) if each.day == FIRST]
     assert after.content_hash == before.content_hash
     assert after.tables[INTERACTED].rows > 0
+
+
+def test_a_broken_day_stops_that_day_of_that_site_alone(web: httpx.Client, platform: Settings, tmp_path: Path):
+    """Seven tenths of a day's rows are broken; the day before and the other site go on."""
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+    for day, broken in (("2010-12-01", 0), ("2010-12-02", 7)):
+        rows = [f"1,{10000 + n},LAMP,1,{day} 08:00:00,1,{'' if n < broken else 7},UK\n" for n in range(10)]
+        (tmp_path / f"{day}.csv").write_text(header + "".join(rows))
+    (platform.sites_dir / f"{BAD_SHOP}.yaml").write_text(
+        f"site: {BAD_SHOP}\nsource: {{kind: online_retail, params: {{path: {tmp_path}}}}}\n"
+        "interactions: [{name: purchase}]\n"
+    )
+    dag_id = f"ingest_events__{BAD_SHOP}"
+    with AirflowApi.connect(platform) as airflow:
+        until(lambda: dag_id in airflow.dag_ids(), seconds=120)
+        run = airflow.wait(airflow.trigger(dag_id, {"start_date": "2010-12-01", "days": 2}), 300)
+        assert run.state == "failed"
+        assert airflow.task_states(run) == {"ingest": "failed", "report": "success"}
+    context = open_context(platform)
+    assert [str(each.day) for each in context.datasets.manifests(BAD_SHOP)] == ["2010-12-01"]
+    [refused] = status(platform, now=datetime.now(UTC))["sites"][BAD_SHOP]["refused"]
+    assert refused["partition"] == "2010-12-02"
+    assert refused["why"].startswith("found 7 of 10 rows bad (70.0%), expected at most 20.0%")
+    assert context.reports.refused(SITE) == []
+    assert len(recommended(web, user_id=known_user(web), k=10)["items"]) == 10
