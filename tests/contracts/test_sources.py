@@ -54,6 +54,7 @@ def retailrocket(folder: Path) -> SourceExample:
     (folder / "item_properties_part1.csv").write_text(
         "timestamp,itemid,property,value\n1433224000000,248676,categoryid,1338\n1433396000000,248676,available,0\n"
     )
+    (folder / "category_tree.csv").write_text("categoryid,parentid\n1338,12\n12,\n,12\n")
     spec = ComponentSpec(kind="retailrocket", params={"path": folder})
     quality = QualityPolicy(earliest="2015-01-01", latest="2016-01-01")
     return SourceExample(spec, date(2015, 6, 2), date(2015, 6, 4), BROWSING, quality)

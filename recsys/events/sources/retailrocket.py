@@ -6,7 +6,7 @@ that agree in all of these have one event_id. ``addtocart`` is cart, ``transacti
 as they are, for the site's list of interactions to refuse.
 
 Of ``item_properties_part*.csv`` the properties ``categoryid`` and ``available`` are read; all others are hashed by the
-publisher. Category is the categoryid itself.
+publisher. Category is the categoryid itself; its path to the root of ``category_tree.csv`` is among the attributes.
 
 Source: R. Zykov, N. Artem, A. Anokhin, Retailrocket recommender system dataset, Kaggle, 2017.
 """
@@ -25,6 +25,7 @@ from recsys.errors import SourceError
 from recsys.events.lines import CsvLines, read_csv_lines
 from recsys.events.raw import RAW, RawBatch, SourceFile, rejected
 from recsys.events.schema import TIME, filled
+from recsys.events.sources.retailrocket_categories import read_categories
 from recsys.events.sources.retailrocket_properties import read_properties
 from recsys.events.sources.source import DayRange, Surroundings
 from recsys.types import Frozen
@@ -107,7 +108,9 @@ class RetailRocket:
 
     @cached_property
     def _properties(self) -> tuple[pl.DataFrame, pl.DataFrame, tuple[SourceFile, ...]]:
-        return read_properties(self._folder)
+        paths, bad_categories, tree = read_categories(self._folder)
+        updates, bad, files = read_properties(self._folder, paths)
+        return updates, pl.concat([bad, bad_categories]), (*files, *tree)
 
     @cached_property
     def _read(self) -> tuple[pl.DataFrame, CsvLines]:

@@ -1,6 +1,7 @@
 """What RetailRocket publishes of its items: category and availability, and since when."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from recsys import columns as c
 from recsys.errors import SourceError
 from recsys.events.raw import SourceFile
 from recsys.events.schema import ITEM_UPDATES, QUARANTINE, TIME, filled
+from recsys.events.sources.attributes import CATEGORY_PATH, as_attributes
 
 ITEM: Final = "itemid"
 PROPERTY: Final = "property"
@@ -20,10 +22,13 @@ HEADER: Final = [PUBLISHED_TIME, ITEM, PROPERTY, CONTENT]
 BAD_PROPERTY: Final = "bad_item_property"
 
 
-def read_properties(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, tuple[SourceFile, ...]]:
+def read_properties(
+    folder: Path, category_paths: Mapping[str, Sequence[str]]
+) -> tuple[pl.DataFrame, pl.DataFrame, tuple[SourceFile, ...]]:
     """Item updates (schema ITEM_UPDATES), rows that make none (schema QUARANTINE), and the files read.
 
-    All three are empty where the folder has no ``item_properties_part*.csv``. Other properties are not looked at.
+    All three are empty where the folder has no ``item_properties_part*.csv``. Other properties are not looked at. With
+    a category comes its path, among the attributes; one that the tree does not have is its own path.
 
     Raises:
         SourceError: a file has another header.
@@ -38,7 +43,7 @@ def read_properties(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame, tuple[Sou
             & pl.col(c.ITEM_ID).is_not_null()
             & (pl.col(c.AVAILABLE).is_not_null() | pl.col(c.CATEGORY).is_not_null())
         )
-        updates.append(filled(told.filter(usable), ITEM_UPDATES))
+        updates.append(filled(_with_paths(told.filter(usable), category_paths), ITEM_UPDATES))
         bad.append(told.filter(~usable).select(QUARANTINE.names()))
         files.append(SourceFile(name=file.name, rows=bad[-1].height, sha256=_sha256(file)))
     return pl.concat(updates), pl.concat(bad), tuple(files)
@@ -76,6 +81,13 @@ def _read(file: Path) -> pl.DataFrame:
         pl.struct(HEADER).struct.json_encode().alias(c.RAW),
     )
     return told.collect()
+
+
+def _with_paths(told: pl.DataFrame, category_paths: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+    categories = told[c.CATEGORY].drop_nulls().unique(maintain_order=True)
+    attributes = [as_attributes({CATEGORY_PATH: category_paths.get(each, [each])}) for each in categories]
+    paths = pl.DataFrame({c.CATEGORY: categories, c.ATTRIBUTES: pl.Series(attributes, dtype=pl.String)})
+    return told.join(paths, on=c.CATEGORY, how="left", maintain_order="left")
 
 
 def _sha256(file: Path) -> str:

@@ -1,14 +1,20 @@
+import json
+import os
 from datetime import UTC, date, datetime
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from recsys import columns as c
 from recsys.errors import SourceError
 from recsys.events.sources.registry import open_source
+from recsys.events.sources.retailrocket_categories import read_categories
 from recsys.events.sources.source import Surroundings
 from recsys.sites.config import ComponentSpec, QualityPolicy
 from recsys.testing.sources import read_days
 
+REAL_DATA = Path(os.environ.get("RECSYS_REAL_DATA") or Path(__file__).parents[4] / "shared" / "data") / "retailrocket"
 DAY = date(2015, 6, 2)
 NOON = datetime(2015, 6, 2, 12, tzinfo=UTC)
 SECONDS = int(NOON.timestamp())
@@ -19,10 +25,12 @@ PROPERTIES = "timestamp,itemid,property,value"
 
 @pytest.fixture
 def source(tmp_path):
-    def write(*lines: str, properties: tuple[str, ...] = ()):
+    def write(*lines: str, properties: tuple[str, ...] = (), tree: tuple[str, ...] = ()):
         (tmp_path / "events.csv").write_text("\n".join(lines) + "\n")
         if properties:
             (tmp_path / "item_properties_part1.csv").write_text("\n".join(properties) + "\n")
+        if tree:
+            (tmp_path / "category_tree.csv").write_text("\n".join(("categoryid,parentid", *tree)) + "\n")
         quality = QualityPolicy(earliest="2015-01-01", latest="2016-01-01")
         return open_source(ComponentSpec(kind="retailrocket", params={"path": tmp_path}), Surroundings(quality=quality))
 
@@ -113,6 +121,34 @@ def test_properties_that_tell_nothing_are_set_aside(source):
     assert batch.item_updates.is_empty()
 
 
+def test_a_category_comes_with_its_path_to_the_root(source):
+    tree = ("5,3", "3,1", "1,", "20,21", "21,22", "22,20", "30,31")
+    properties = [f"{SECONDS}000,{item},categoryid,{category}" for item, category in enumerate((5, 1, 20, 30, 99))]
+    properties.append(f"{SECONDS}000,7,available,1")
+    batch = read_days(source(COLLAPSED, f"{SECONDS},1,view,7", properties=(PROPERTIES, *properties), tree=tree), DAY)
+    *known, available = batch.item_updates.select(c.CATEGORY, c.ATTRIBUTES).rows()
+    assert {category: json.loads(attributes)["category_path"] for category, attributes in known} == {
+        "5": ["5", "3", "1"],
+        "1": ["1"],
+        "20": ["20", "21", "22"],
+        "30": ["30", "31"],
+        "99": ["99"],
+    }
+    assert available == (None, None)
+
+
+def test_lines_of_the_tree_that_tell_nothing_are_set_aside(source):
+    tree = ("5,3", "5,3", "5,4", ",3", "6", "3,")
+    batch = read_days(source(COLLAPSED, f"{SECONDS},1,view,7", tree=tree), DAY)
+    aside = batch.rows.filter(pl.col(c.SOURCE_FILE) == "category_tree.csv").sort(c.SOURCE_LINE)
+    assert aside.select(c.SOURCE_LINE, c.REASON).rows() == [
+        (4, "bad_category"),
+        (5, "bad_category"),
+        (6, "wrong_number_of_columns"),
+    ]
+    assert [file.rows for file in batch.files if file.name == "category_tree.csv"] == [3]
+
+
 def test_a_missing_folder_or_file_another_header_or_no_sane_row_is_refused(source, tmp_path):
     with pytest.raises(SourceError, match=r"found no folder .*none"):
         open_source(ComponentSpec(kind="retailrocket", params={"path": tmp_path / "none"})).days()
@@ -124,3 +160,17 @@ def test_a_missing_folder_or_file_another_header_or_no_sane_row_is_refused(sourc
         source(COLLAPSED, "1,2,view,3").days()
     with pytest.raises(SourceError, match=r"item_properties_part1.csv: found the header 'a,b'"):
         read_days(source(COLLAPSED, f"{SECONDS},1,view,7", properties=("a,b",)), DAY)
+
+
+def test_a_tree_with_another_header_is_refused(tmp_path):
+    (tmp_path / "category_tree.csv").write_text("id,parent\n1,2\n")
+    with pytest.raises(SourceError, match=r"category_tree\.csv: found the header"):
+        read_categories(tmp_path)
+
+
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason=f"no {REAL_DATA}; set RECSYS_REAL_DATA")
+def test_the_published_tree():
+    """1,669 categories, of which 25 are roots; each path ends at a root."""
+    paths, bad, (file,) = read_categories(REAL_DATA)
+    assert (len(paths), bad.height, file.rows) == (1_669, 0, 0)
+    assert len({path[-1] for path in paths.values()}) == sum(len(path) == 1 for path in paths.values()) == 25
