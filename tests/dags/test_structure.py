@@ -6,7 +6,7 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 from tests.dags.conftest import DAGS
 
 STRUCTURE = {
-    "ingest_events__alpha": {"ingest": ([], ["event_log__alpha"], [])},
+    "ingest_events__alpha": {"ingest": ([], ["event_log__alpha"], ["report"]), "report": ([], [], [])},
     "build_candidates__alpha": {
         "build": ([], [], ["announce"]),
         "announce": ([], ["candidates__alpha"], []),
