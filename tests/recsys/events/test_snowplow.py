@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
+import boto3
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -325,3 +326,25 @@ def test_a_line_without_the_form_that_the_site_expects_is_set_aside(tmp_path):
         HOUR, HOUR + timedelta(hours=1)
     )
     assert batch.rows[c.REASON].to_list() == [None, "line_pattern"]
+
+
+@pytest.mark.platform
+def test_a_bucket_holds_the_folders_as_well_as_a_disk(tmp_path, s3):
+    here = write(tmp_path / "enriched [2]" / "good", map(as_json, DAY_OF_A_READER))
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3.s3_endpoint_url,
+        aws_access_key_id=s3.aws_access_key_id,
+        aws_secret_access_key=s3.aws_secret_access_key.get_secret_value(),
+        region_name=s3.aws_default_region,
+    )
+    client.create_bucket(Bucket="snowplow")
+    client.upload_file(str(here), "snowplow", f"enriched [2]/good/{HOUR:%Y/%m/%d/%H}/part-0.gz")
+    params = {"path": "s3://snowplow/enriched [2]/good/", "widget": WIDGET}
+    there = open_source(ComponentSpec(kind="snowplow", params=params), Surroundings(settings=s3))
+    local = opened(tmp_path / "enriched [2]" / "good", item_pattern="(.+)")
+    assert (there.days(), there.days().first) == (local.days(), HOUR.date())
+    span = (HOUR, HOUR + timedelta(hours=1))
+    one, other = whole(there.read(*span)), whole(local.read(*span))
+    assert_frame_equal(one.rows.drop(c.SOURCE_FILE), other.rows.drop(c.SOURCE_FILE))
+    assert [file.sha256 for file in one.files] == [file.sha256 for file in other.files]
