@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from recsys.errors import ConfigError
+from recsys.events.counts import NO_ROWS
 from recsys.events.sources.registry import SOURCES, open_source
 from recsys.sites import template_names
 from recsys.sites.adding import PLACEHOLDER
@@ -214,6 +215,34 @@ def example(request, tmp_path) -> SourceExample:
 
 class TestEverySource(SourceContract):
     pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept", "duplicates", "quarantined"),
+    [
+        ("coveo", 4, 1, {"no_item": 2, "unknown_event_type": 2, "bad_timestamp": 1, "missing_item_id": 1}),
+        (
+            "mind",
+            5,
+            3,
+            {"bad_timestamp": 2, "missing_click_flag": 1, "wrong_number_of_columns": 1, "missing_item_id": 1},
+        ),
+        (
+            "retailrocket",
+            3,
+            1,
+            {"bad_timestamp": 1, "absurd_timestamp": 1, "unknown_event_type": 1, "bad_category": 1},
+        ),
+        ("snowplow", 5, 2, {"no_item": 1, "broken_json": 1, "timestamp_outside_day": 1}),
+    ],
+)
+def test_rows_in_are_kept_set_aside_or_duplicates_and_nothing_else(tmp_path, kind, kept, duplicates, quarantined):
+    example = EXAMPLES[kind](tmp_path)
+    batches = example.batches(example.first, example.last)
+    partitions = example.sorted_out(example.first, example.last).values()
+    counts = sum((partition.counts for partition in partitions), NO_ROWS)
+    assert (counts.kept, counts.duplicates, counts.quarantined) == (kept, duplicates, quarantined)
+    assert counts.rows_in == sum(file.rows for batch in batches for file in batch.files)
 
 
 def test_every_template_names_a_source_of_the_registry():

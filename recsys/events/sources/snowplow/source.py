@@ -21,7 +21,7 @@ from recsys.events.sources.snowplow.telling import pings, timed, told
 from recsys.events.sources.source import DayRange, Surroundings
 
 HOUR: Final = timedelta(hours=1)
-LINES_AT_ONCE: Final = 100_000
+LINES_AT_ONCE: Final = 50_000
 BOM: Final = b"\xef\xbb\xbf"
 
 
