@@ -11,6 +11,7 @@
     ├── NotFittedError         generate or score was called before fit
     ├── FeatureMismatch        a model was trained on another feature set
     ├── PlatformError          a server of the embedded platform cannot start, or did not stay up
+    ├── FetchError             a site's content API does not answer; it may later
     ├── StoreError             Postgres or the object store answered with something unexpected
     └── ReleaseError           a release is missing, incomplete, or in the wrong state for what was asked
         └── UnknownReleaseError  the site has no release of this id
@@ -61,6 +62,10 @@ class FeatureMismatch(RecsysError):
 
 class PlatformError(RecsysError):
     """A server of the embedded platform cannot start, or did not stay up."""
+
+
+class FetchError(RecsysError):
+    """A site's content API does not answer; it may later."""
 
 
 class StoreError(RecsysError):

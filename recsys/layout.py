@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     recsys_read_key: SecretStr = SecretStr("")
     recsys_write_key: SecretStr = SecretStr("")
     recsys_admin_key: SecretStr = SecretStr("")
+    recsys_fetch_headers: SecretStr = SecretStr("")
+    """Secret headers for content APIs, by site: one JSON object, {"my_shop": {"Authorization": "Bearer …"}};
+    empty: none."""
+
     recsys_require_keys: bool = False
     "Ask for API keys on loopback too, e.g. behind a proxy on the same machine."
 

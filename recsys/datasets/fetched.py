@@ -6,9 +6,8 @@ stands half.
 """
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from io import BytesIO
 from typing import Final
 
@@ -16,19 +15,14 @@ import polars as pl
 
 from recsys import columns as c
 from recsys.datasets.blobs import Blobs
+from recsys.events.fetching.outcomes import FETCHED
 from recsys.events.schema import ITEM_UPDATES, require
 from recsys.types import SiteId
 
-FETCHED: Final = pl.Schema({**ITEM_UPDATES, c.REASON: pl.String(), c.DETAIL: pl.String(), c.LASTING: pl.Boolean()})
-"""One row per item asked for: what it told at ``timestamp``, or why it told nothing.
-
-``reason`` is null where the answer was good. Otherwise the properties are null, but ``available`` is false for an item
-that a rule of the site excludes. ``lasting`` says whether asking again soon would give the same.
-"""
-
-READERS: Final = 16
-"Objects read at once."
-MOMENT: Final = timedelta(microseconds=1)
+TELLS: Final = pl.col(c.REASON).is_null() | pl.col(c.AVAILABLE).is_not_null()
+"Whether an outcome is an update of its item: it told something, or a rule left it out."
+OPEN: Final = "9999-12-31"
+"""The last day there is."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +41,23 @@ class FetchedItems:
         days = rows.group_by(pl.col(c.TIMESTAMP).dt.date(), maintain_order=True)
         return [self._put(day, part) for (day,), part in days]
 
+    def scan(self, first: date | None = None, last: date | None = None) -> pl.LazyFrame:
+        """The outcomes of the UTC days from ``first`` to ``last``, both included; None is open. Schema FETCHED."""
+        low, high = first.isoformat() if first else "", last.isoformat() if last else OPEN
+        places = [self.blobs.location(key) for key in self.blobs.list(self._folder()) if low <= _day(key) <= high]
+        if not places:
+            return pl.LazyFrame(schema=FETCHED)
+        return pl.scan_parquet(places, storage_options=self.blobs.storage_options, hive_partitioning=False, glob=False)
+
     def between(self, start: datetime, end: datetime) -> pl.DataFrame:
         """The outcomes of what was asked from ``start`` until ``end`` (exclusive), in order of time; schema FETCHED."""
-        if start >= end:
-            return pl.DataFrame(schema=FETCHED)
-        first, last = (moment.astimezone(UTC).date().isoformat() for moment in (start, end - MOMENT))
-        keys = [key for key in self.blobs.list(self._folder()) if first <= key.split("/")[2] <= last]
-        with ThreadPoolExecutor(READERS) as readers:
-            parts = [pl.read_parquet(BytesIO(content)) for content in readers.map(self.blobs.get, keys)]
-        found = pl.concat([pl.DataFrame(schema=FETCHED), *parts])
-        inside = found.filter(pl.col(c.TIMESTAMP) >= start, pl.col(c.TIMESTAMP) < end)
-        return inside.sort(c.TIMESTAMP, c.ITEM_ID)
+        first, last = (moment.astimezone(UTC).date() for moment in (start, end))
+        inside = self.scan(first, last).filter(pl.col(c.TIMESTAMP) >= start, pl.col(c.TIMESTAMP) < end)
+        return inside.collect().sort(c.TIMESTAMP, c.ITEM_ID)
 
     def updates(self, start: datetime, end: datetime) -> pl.DataFrame:
         """What became known of items by asking, from ``start`` until ``end`` (exclusive); schema ITEM_UPDATES."""
-        told = pl.col(c.REASON).is_null() | pl.col(c.AVAILABLE).is_not_null()
-        return self.between(start, end).filter(told).select(ITEM_UPDATES.names())
+        return self.between(start, end).filter(TELLS).select(ITEM_UPDATES.names())
 
     def _put(self, day: date, rows: pl.DataFrame) -> str:
         buffer = BytesIO()
@@ -74,3 +69,7 @@ class FetchedItems:
 
     def _folder(self) -> str:
         return f"fetched/{self.site}/"
+
+
+def _day(key: str) -> str:
+    return key.split("/")[2]

@@ -115,6 +115,13 @@ class QualityPolicy(Frozen):
     "Checks of the partition as a whole."
 
 
+class CataloguePolicy(Frozen):
+    """Where metadata of items come from, beside the source and what the web service is told."""
+
+    fetch: ComponentSpec | None = None
+    "The site's content API; it is asked for items that were seen and are not known. null: nobody is asked."
+
+
 class WindowPolicy(Frozen):
     """How the log is cut in time for training and judging; days before ``as_of``."""
 
@@ -189,6 +196,7 @@ class SiteConfig(Frozen):
     interactions: tuple[InteractionType, ...] = Field(min_length=1)
     schedule: SchedulePolicy = SchedulePolicy()
     quality: QualityPolicy = QualityPolicy()
+    catalogue: CataloguePolicy = CataloguePolicy()
     windows: WindowPolicy = WindowPolicy()
     candidates: tuple[ComponentSpec, ...] = (
         ComponentSpec(kind="popularity"),

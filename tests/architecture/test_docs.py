@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -15,6 +15,7 @@ from typer.main import get_command
 from recsys.candidates.registry import KINDS
 from recsys.cli import app
 from recsys.evaluation.metrics import PER_USER
+from recsys.events.fetching.registry import FETCHERS
 from recsys.events.sources.registry import SOURCES
 from recsys.sites import SiteConfig
 
@@ -30,7 +31,7 @@ def docs(texts) -> dict[str, str]:
 
 def test_every_site_key_stands_in_the_docs_with_its_default(docs):
     rows = dict(re.findall(r"^\| `([^`]+)` \| `?([^|`]*?)`? \|", docs["docs/sites.md"], flags=re.MULTILINE))
-    parts = [(params, f"{kind}.") for kind, (params, _) in [*KINDS.items(), *SOURCES.items()]]
+    parts = [(params, f"{kind}.") for kind, (params, _) in [*KINDS.items(), *SOURCES.items(), *FETCHERS.items()]]
     keys = {key: default for model, prefix in [(SiteConfig, ""), *parts] for key, default in _keys(model, prefix)}
     assert set(rows) == set(keys)
     assert {key: rows[key] for key, default in keys.items() if default is not None and rows[key] != default} == {}
@@ -39,7 +40,7 @@ def test_every_site_key_stands_in_the_docs_with_its_default(docs):
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:
     for name, field in model.model_fields.items():
         inner, is_list = _inner(field)
-        if inner is None or is_list or (prefix == "" and name == "source"):
+        if inner is None or is_list or field.default is None or (prefix == "" and name == "source"):
             yield prefix + name, _default(field)
         if inner is not None:
             yield from _keys(inner, f"{prefix}{name}{'[]' if is_list else ''}.")
@@ -48,14 +49,14 @@ def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str |
 def _inner(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
     kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
     models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    return (models[0], models[0] is not field.annotation) if models else (None, False)
+    return (models[0], get_origin(field.annotation) is tuple) if models else (None, False)
 
 
 def _default(field: FieldInfo) -> str | None:
     if field.is_required():
         return "required"
     default: Any = field.get_default(call_default_factory=True)
-    if isinstance(default, tuple):
+    if isinstance(default, tuple) and default:
         return ", ".join(part.kind for part in default)
     return default if isinstance(default, str) else json.dumps(default)
 

@@ -1,0 +1,175 @@
+"""Metadata of items that were seen and are not known, asked of the site's content API."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from recsys import columns as c
+from recsys.datasets.fetched import TELLS, FetchedItems
+from recsys.datasets.manifest import Manifest, Partition
+from recsys.datasets.tables import UPDATED
+from recsys.errors import ConfigError, FetchError
+from recsys.events.fetching.fetcher import ContentApi
+from recsys.events.fetching.outcomes import Outcome, Refused, as_frame
+from recsys.events.fetching.registry import open_content_api
+from recsys.stages import ingest_events
+from recsys.stages.context import StageContext, open_context
+from recsys.stages.missing_items import MissingItems, missing_items
+from recsys.types import Frozen, SiteId
+
+LANDED_TOGETHER: Final = 200
+"Items asked for between two writes; who is killed asks for at most so many again."
+
+Progress = Callable[[int, int], None]
+"Called with items asked for and items to ask for."
+
+
+class FetchReport(Frozen):
+    """What became of every item seen in the days looked at: seen = known + too_early + asked + left."""
+
+    site: SiteId
+    first: date | None
+    "None: the log is empty."
+    days: int
+    seen: int
+    "Items with events or impressions in these days."
+    known: int
+    "Their metadata are there, and young enough."
+    too_early: int
+    "There was no good answer for them before, and it is too early to ask again."
+    asked: int
+    fetched: int
+    "Of those asked, how many told something."
+    failed: dict[str, int]
+    "The others, by fault."
+    left: int
+    "For another run, because this one stopped."
+    stopped: str | None
+    "Why it did."
+    ingested: tuple[str, ...]
+    "Partitions of the log that were written again, because something was fetched in their time."
+    waiting: tuple[date, ...]
+    "Days of fetching that are not in the log yet; their own ingestion takes in what was fetched."
+
+
+def run(
+    *,
+    site: SiteId,
+    first: date | None = None,
+    days: int = 1,
+    context: StageContext | None = None,
+    progress: Progress | None = None,
+) -> FetchReport:
+    """The content API was asked for the items of these days that lack metadata; what it told is kept and ingested.
+
+    Answers are known from the time of fetching on, not before. They are kept in pieces, refusals among them, so that
+    the next run goes on where a killed one was.
+
+    Args:
+        site: which site; its YAML has ``catalogue.fetch``.
+        first: first UTC day whose items are looked at; None: the newest ``days`` days of the log.
+        days: how many days, at least 1.
+        context: stores; by default from the environment.
+        progress: told from time to time.
+
+    Raises:
+        ConfigError: the site has no content API, or its params have faults.
+        FetchError: the API failed ``give_up_after`` times in a row. What was fetched before is kept.
+        PartitionRefused: a day of fetching could not be ingested again; what was fetched is kept.
+    """
+    if days < 1:
+        raise ConfigError(f"found {days!r} days, expected at least 1")
+    context = context or open_context()
+    api = _open(context, site)
+    fetched = FetchedItems(context.blobs, site)
+    log = context.datasets.manifests(site)
+    since = Partition(site=site, day=first).start if first else _newest(log, days)
+    looked_at = [each for each in log if since and since <= each.partition.start < since + timedelta(days=days)]
+    missing = missing_items(context.datasets, fetched, looked_at, log, api.params, api.clock())
+    outcomes = []
+    for piece in _ask(api, missing):
+        fetched.land(as_frame(piece))
+        outcomes += piece
+        if progress:
+            progress(len(outcomes), len(missing.wanted))
+    ingested, waiting = _ingest(context, fetched, log)
+    failed = Counter(outcome.found.fault.value for outcome in outcomes if isinstance(outcome.found, Refused))
+    report = FetchReport(
+        site=site,
+        first=since.date() if since else None,
+        days=days,
+        seen=missing.seen,
+        known=missing.known,
+        too_early=missing.too_early,
+        asked=len(outcomes),
+        fetched=len(outcomes) - failed.total(),
+        failed=dict(sorted(failed.items())),
+        left=len(missing.wanted) - len(outcomes),
+        stopped=api.stopped,
+        ingested=ingested,
+        waiting=waiting,
+    )
+    if api.gave_up:
+        raise FetchError(
+            f"site {site}: {api.stopped}. Of {report.asked} items asked for, {report.fetched} were fetched and are "
+            f"kept; {report.left} are left. See that the API answers, then run again: it goes on from here"
+        )
+    return report
+
+
+def _open(context: StageContext, site: SiteId) -> ContentApi:
+    spec = context.site(site).catalogue.fetch
+    if spec is None:
+        raise ConfigError(
+            f"site {site}: found no catalogue.fetch, expected the site's content API; name it in the site's YAML"
+        )
+    started, ticks = context.now().astimezone(UTC), time.monotonic()
+
+    def clock() -> datetime:
+        return started + timedelta(seconds=time.monotonic() - ticks)
+
+    rng = np.random.default_rng(int(started.timestamp()))  # runs that failed together do not come back together
+    return open_content_api(spec, site, context.settings, clock=clock, rng=rng)
+
+
+def _newest(log: list[Manifest], days: int) -> datetime | None:
+    """When the newest so many days of the log begin, to the hour where its partitions are hours; None: it is empty."""
+    return log[-1].partition.end - timedelta(days=days) if log else None
+
+
+def _ask(api: ContentApi, missing: MissingItems) -> Iterator[list[Outcome]]:
+    """The outcomes of the wanted items, piece by piece, until the API has had enough."""
+    for start in range(0, len(missing.wanted), LANDED_TOGETHER):
+        piece = api.fetch(missing.wanted[start : start + LANDED_TOGETHER])
+        yield [outcome.on_sale_again() if outcome.item_id in missing.left_out else outcome for outcome in piece]
+        if api.stopped:
+            return
+
+
+def _ingest(
+    context: StageContext, fetched: FetchedItems, log: list[Manifest]
+) -> tuple[tuple[str, ...], tuple[date, ...]]:
+    """Partitions of the log that lacked something fetched in their time, ingested again; and days without partition.
+
+    What is fetched in time without a partition waits for the ingestion of that time: a partition made now, of a day
+    that is not over, would end the log in the future.
+    """
+    row = [c.ITEM_ID, c.TIMESTAMP]
+    told = fetched.scan().filter(TELLS).select(row)
+    lacking = told.join(context.datasets.read(UPDATED, log).select(row), on=row, how="anti").collect()
+    hours = lacking[c.TIMESTAMP].dt.truncate("1h").unique().sort().to_list()
+    there = {manifest.partition.key: manifest.partition for manifest in log}
+    ingested, waiting = dict[str, Partition](), dict[date, None]()
+    for hour in hours:
+        keys = (Partition.starting(fetched.site, hour, hourly=hourly).key for hourly in (False, True))
+        found = [there[key] for key in keys if key in there]
+        ingested |= {partition.key: partition for partition in found}
+        if not found:
+            waiting[hour.date()] = None
+    for partition in ingested.values():
+        ingest_events.run(site=fetched.site, first=partition.day, hour=partition.hour, context=context)
+    return tuple(ingested), tuple(waiting)
