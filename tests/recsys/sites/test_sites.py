@@ -27,7 +27,7 @@ def test_any_folder_name_survives_in_the_yaml(tmp_path, name):
 
 
 def test_a_site_is_added_once_from_a_folder_that_is_there(tmp_path):
-    with pytest.raises(ConfigError, match="found no template 'amazon'; expected one of: demo_shop, online_retail"):
+    with pytest.raises(ConfigError, match=r"found no template 'amazon'; expected one of: .*online_retail"):
         add_site(tmp_path, "amazon")
     with pytest.raises(ConfigError, match="--from DIR"):
         add_site(tmp_path, "retailrocket")

@@ -27,7 +27,7 @@ def timed(table: pl.DataFrame) -> pl.DataFrame:
     Nothing happens after it was collected: such a time is the collector's.
     """
     derived, collected = (_moment(column) for column in (DERIVED, COLLECTED))
-    return table.with_columns(pl.coalesce(pl.min_horizontal(derived, collected)).cast(TIME).alias(c.TIMESTAMP))
+    return table.with_columns(pl.min_horizontal(derived, collected).cast(TIME).alias(c.TIMESTAMP))
 
 
 def _moment(column: str) -> pl.Expr:
