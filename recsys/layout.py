@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     aws_secret_access_key: SecretStr = SecretStr("")
     aws_default_region: str = "us-east-1"
 
+    recsys_kafka_username: str = ""
+    recsys_kafka_password: SecretStr = SecretStr("")
+    recsys_kafka_ca_file: Path | None = None
+    "Certificates of those who signed the brokers' own; empty: those that the system trusts."
+
     recsys_mlflow_port: int = 5000
     mlflow_tracking_uri: str = ""
     "Empty: the embedded server on RECSYS_MLFLOW_PORT."

@@ -17,6 +17,7 @@ from recsys.layout import Settings
 from recsys.local.platform import running
 from recsys.local.servers.postgres import create_database
 from recsys.testing.throwaway import settings_in
+from tests.kafka import broker
 
 CreateDatabase = Callable[[], Settings]
 
@@ -63,6 +64,15 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     chosen = settings_in(tmp_path_factory.mktemp("s3")).model_copy(update={"recsys_data_url": "s3://recsys/data"})
     with running(chosen, ["s3"], say=print):
         yield chosen
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[broker.Broker]:
+    """A running Kafka broker; make a topic of your own. Skipped where there is no Java or no Maven."""
+    if missing := broker.missing_tool():
+        pytest.skip(missing)
+    with broker.running(tmp_path_factory.mktemp("kafka")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

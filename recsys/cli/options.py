@@ -12,7 +12,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A UTC day.")]
 
 
-def utc(text: str | None) -> datetime | None:
+def utc(text: str | None, *, option: str = "--as-of") -> datetime | None:
     """``text`` as a UTC time; without a zone it is UTC."""
     if text is None:
         return None
@@ -20,6 +20,6 @@ def utc(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(
-            f"--as-of: found {text!r}, expected a UTC time such as 2026-08-01 or 2026-08-01T06:00Z"
+            f"{option}: found {text!r}, expected a UTC time such as 2026-08-01 or 2026-08-01T06:00Z"
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -18,6 +18,7 @@ from recsys.sites import template_names
 from recsys.sites.adding import PLACEHOLDER
 from recsys.sites.config import ComponentSpec, InteractionType, QualityPolicy
 from recsys.testing.sources import SourceContract, SourceExample
+from tests.contracts.kafka_topic import kafka
 
 BUYING = (InteractionType(name="purchase"),)
 BROWSING = (InteractionType(name="view"), InteractionType(name="cart"), InteractionType(name="purchase"))
@@ -201,6 +202,7 @@ EXAMPLES: dict[str, Callable[[Path], SourceExample]] = {
     "online_retail": online_retail,
     "parquet": parquet,
     "coveo": coveo,
+    "kafka": kafka,
     "mind": mind,
     "retailrocket": retailrocket,
     "simulator": simulator,

@@ -10,6 +10,7 @@ from recsys.events.simulator import ShopParams
 from recsys.events.sources.csv_files import CsvParams, csv_files
 from recsys.events.sources.ndjson_files import NdjsonParams, ndjson_files
 from recsys.events.sources.coveo import Coveo, CoveoParams
+from recsys.events.sources.kafka import KafkaTopic
 from recsys.events.sources.mind import Mind, MindParams
 from recsys.events.sources.online_retail import OnlineRetail, OnlineRetailParams
 from recsys.events.sources.parquet_files import ParquetParams, parquet_files
@@ -17,6 +18,7 @@ from recsys.events.sources.retailrocket import RetailRocket, RetailRocketParams
 from recsys.events.sources.simulator import SimulatedEvents
 from recsys.events.sources.snowplow import Snowplow, SnowplowParams
 from recsys.events.sources.source import Source, Surroundings
+from recsys.events.stream.params import KafkaParams
 from recsys.sites.config import ComponentSpec
 from recsys.types import Frozen
 
@@ -24,6 +26,7 @@ SOURCES: Final[dict[str, tuple[type[Frozen], Callable[..., Source]]]] = {
     "csv": (CsvParams, csv_files),
     "ndjson": (NdjsonParams, ndjson_files),
     "coveo": (CoveoParams, Coveo),
+    "kafka": (KafkaParams, KafkaTopic),
     "mind": (MindParams, Mind),
     "online_retail": (OnlineRetailParams, OnlineRetail),
     "parquet": (ParquetParams, parquet_files),
