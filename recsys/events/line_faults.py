@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
+import polars as pl
 
 NOT_UTF8: Final = "not_utf8"
 NUL_BYTE: Final = "nul_byte"
@@ -114,7 +114,7 @@ def _all_places(content: bytes, sought: bytes) -> list[int]:
 
 def _is_utf8(content: bytes) -> bool:
     try:
-        pa.array([content], pa.binary()).cast(pa.string())
-    except pa.ArrowInvalid:
+        pl.Series([content], dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.ComputeError:
         return False
     return True

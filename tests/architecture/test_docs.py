@@ -17,6 +17,7 @@ from recsys.cli import app
 from recsys.evaluation.metrics import PER_USER
 from recsys.events.fetching.registry import FETCHERS
 from recsys.events.sources.registry import SOURCES
+from recsys.events.sources.tables import TableParams
 from recsys.sites import SiteConfig
 
 MACHINE_PATH = re.compile(r"(?<![\w.~/}$-])/(?:root|work|Users|home(?!/airflow))/\w")
@@ -32,13 +33,17 @@ def docs(texts) -> dict[str, str]:
 def test_every_site_key_stands_in_the_docs_with_its_default(docs):
     rows = dict(re.findall(r"^\| `([^`]+)` \| `?([^|`]*?)`? \|", docs["docs/sites.md"], flags=re.MULTILINE))
     parts = [(params, f"{kind}.") for kind, (params, _) in [*KINDS.items(), *SOURCES.items(), *FETCHERS.items()]]
+    parts.append((TableParams, "table."))
     keys = {key: default for model, prefix in [(SiteConfig, ""), *parts] for key, default in _keys(model, prefix)}
     assert set(rows) == set(keys)
     assert {key: rows[key] for key, default in keys.items() if default is not None and rows[key] != default} == {}
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str | None]]:
+    of_every_table = TableParams.model_fields if issubclass(model, TableParams) and model is not TableParams else {}
     for name, field in model.model_fields.items():
+        if name in of_every_table:
+            continue
         inner, is_list = _inner(field)
         if inner is None or is_list or field.default is None or (prefix == "" and name == "source"):
             yield prefix + name, _default(field)

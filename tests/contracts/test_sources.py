@@ -126,6 +126,18 @@ def csv(folder: Path) -> SourceExample:
     return SourceExample(ComponentSpec(kind="csv", params=params), date(2026, 3, 1), date(2026, 3, 3), BROWSING)
 
 
+def parquet(folder: Path) -> SourceExample:
+    moments = pl.Series(["2026-03-01 10:00", "2026-03-02 00:30", "2026-03-03 01:00", None]).str.to_datetime()
+    table = {"who": [1.0, 2.0, 3.0, 4.0], "what": ["p1"] * 4, "at": moments, "paid": [1, 2, 3, 4]}
+    pl.DataFrame(table).write_parquet(folder / "a.parquet")
+    params = {
+        "path": f"{folder}/*.parquet",
+        "columns": {**TABLE_COLUMNS, "event_type": {"constant": "purchase"}},
+        "timezone": "Europe/Vienna",
+    }
+    return SourceExample(ComponentSpec(kind="parquet", params=params), date(2026, 3, 1), date(2026, 3, 3), BUYING)
+
+
 def ndjson(folder: Path) -> SourceExample:
     for day in (1, 2, 3):
         (folder / f"2026/03/0{day}").mkdir(parents=True)
@@ -138,18 +150,6 @@ def ndjson(folder: Path) -> SourceExample:
     columns = {"event_id": "id", "user_id": "u.id", "timestamp": "t", "item_id": "what", "event_type": "did"}
     params = {"path": f"{folder}/YYYY/MM/DD/*.ndjson", "columns": {**columns, "items": "shown"}, "late_days": 2}
     return SourceExample(ComponentSpec(kind="ndjson", params=params), date(2026, 3, 1), date(2026, 3, 3), BROWSING)
-
-
-def parquet(folder: Path) -> SourceExample:
-    moments = pl.Series(["2026-03-01 10:00", "2026-03-02 00:30", "2026-03-03 01:00", None]).str.to_datetime()
-    table = {"who": [1.0, 2.0, 3.0, 4.0], "what": ["p1"] * 4, "at": moments, "paid": [1, 2, 3, 4]}
-    pl.DataFrame(table).write_parquet(folder / "a.parquet")
-    params = {
-        "path": f"{folder}/*.parquet",
-        "columns": {**TABLE_COLUMNS, "event_type": {"constant": "purchase"}},
-        "timezone": "Europe/Vienna",
-    }
-    return SourceExample(ComponentSpec(kind="parquet", params=params), date(2026, 3, 1), date(2026, 3, 3), BUYING)
 
 
 def mind(folder: Path) -> SourceExample:
@@ -196,14 +196,46 @@ def coveo(folder: Path) -> SourceExample:
     return SourceExample(spec, date(2019, 2, 23), date(2019, 2, 25), BROWSING, quality)
 
 
+def movielens(folder: Path) -> SourceExample:
+    (folder / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n1,31,2.5,1260759144\n2,1,4.0,1260845544\n2,,4.0,1260845544\n"
+    )
+    (folder / "tags.csv").write_text(
+        "userId,movieId,tag,timestamp\n15,31,sandra 'boring' bullock,1260759999\n15,31,dentist,1260759999\n"
+    )
+    (folder / "movies.csv").write_text(
+        "movieId,title,genres\n1,Toy Story (1995),Adventure|Animation\n"
+        '31,"American President, The (1995)",(no genres listed)\n,Nameless,Drama\n'
+    )
+    spec = ComponentSpec(kind="movielens", params={"path": str(folder)})
+    stars = (InteractionType(name="rating"), InteractionType(name="tag"))
+    return SourceExample(spec, date(2009, 12, 14), date(2009, 12, 15), stars)
+
+
+def avazu(folder: Path) -> SourceExample:
+    rest = "1005,0,1fbe01fe,f3845767,28905ebd,ecad2386,7801e8d9,07d7df22"
+    (folder / "train.csv").write_text(
+        "id,click,hour,C1,banner_pos,site_id,site_domain,site_category,app_id,app_domain,app_category,device_id,"
+        "device_ip,device_model,device_type,device_conn_type,C14,C15,C16,C17,C18,C19,C20,C21\n"
+        f"10000169349117863715,0,14102100,{rest},a99f214a,ddd2926e,44956a24,1,2,15706,320,50,1722,0,35,-1,79\n"
+        f"10000371904215119486,1,14102101,{rest},a99f214a,96809ac8,711ee120,1,0,15704,320,50,1722,0,35,100084,79\n"
+        f"10000640724480838376,1,14102200,{rest},0f2161f8,b3cf8def,8a4875bd,1,0,15704,320,50,1722,0,35,100084,79\n"
+        f"10000679056417042096,2,14102300,{rest},0f2161f8,e8275b8f,6332421a,1,0,15706,320,50,1722,0,35,100084,79\n"
+    )
+    spec = ComponentSpec(kind="avazu", params={"path": str(folder)})
+    return SourceExample(spec, date(2014, 10, 21), date(2014, 10, 22), (InteractionType(name="click"),))
+
+
 EXAMPLES: dict[str, Callable[[Path], SourceExample]] = {
+    "avazu": avazu,
+    "coveo": coveo,
     "csv": csv,
+    "kafka": kafka,
+    "mind": mind,
+    "movielens": movielens,
     "ndjson": ndjson,
     "online_retail": online_retail,
     "parquet": parquet,
-    "coveo": coveo,
-    "kafka": kafka,
-    "mind": mind,
     "retailrocket": retailrocket,
     "simulator": simulator,
     "snowplow": snowplow,

@@ -8,7 +8,7 @@ from pydantic import StringConstraints, model_validator
 from recsys.events.files import RawFile
 from recsys.events.lines import Lines, TextForm, read_lines
 from recsys.events.sources.source import Surroundings
-from recsys.events.sources.tables import TableParams, Tables
+from recsys.events.sources.tables import TableParams, TableSource, mapped
 
 
 class CsvParams(TableParams):
@@ -30,12 +30,10 @@ class CsvParams(TableParams):
         return self
 
 
-class _Reader:
-    def __init__(self, params: CsvParams) -> None:
-        self._params = params
+def csv_files(params: CsvParams, surroundings: Surroundings) -> TableSource:
+    """The source of kind ``csv``."""
 
-    def __call__(self, file: RawFile, required: Sequence[str]) -> Iterator[Lines]:
-        params = self._params
+    def read(file: RawFile, required: Sequence[str]) -> Iterator[Lines]:
         of_events = tuple(required) == params.columns.required
         form = TextForm(
             forms=(params.exact_columns,) if params.exact_columns and of_events else (),
@@ -46,7 +44,4 @@ class _Reader:
         )
         return read_lines(file, form)
 
-
-def csv_files(params: CsvParams, surroundings: Surroundings) -> Tables:
-    """The source of kind ``csv``."""
-    return Tables(params, surroundings, _Reader(params))
+    return mapped(params, surroundings, read)

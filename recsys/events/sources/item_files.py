@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from recsys import columns as c
 from recsys.events.model import MAX_ID_LENGTH
-from recsys.events.raw import RAW
+from recsys.events.raw import RAW, Filing, RawBatch
 from recsys.events.schema import ITEM_UPDATES, TIME, filled
 from recsys.events.sources.mapping import Told, as_published, columns_of, moments
 from recsys.events.times import TimeForm, as_utc
@@ -48,8 +48,8 @@ class ItemParams(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _a_list_keeps_names(cls, params: Any) -> Any:
-        if isinstance(params, dict) and isinstance(params.get("attributes"), list):
-            return {**params, "attributes": {name: name for name in params["attributes"]}}
+        if isinstance(params, dict) and isinstance(params.get(c.ATTRIBUTES), list):
+            return {**params, c.ATTRIBUTES: {name: name for name in params[c.ATTRIBUTES]}}
         return params
 
     @model_validator(mode="after")
@@ -65,17 +65,17 @@ class ItemParams(Frozen):
         return tuple(dict.fromkeys((*columns_of(self.columns), *attributes)))
 
 
-def item_updates(
-    frame: pl.DataFrame, params: ItemParams, times: TimeForm, *, earliest: datetime, latest: datetime
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Item updates (schema ITEM_UPDATES), rows that make none (schema RAW), and these as they are published.
+def items(
+    params: ItemParams, times: TimeForm, sane: tuple[datetime, datetime], frame: pl.DataFrame, filing: Filing | None
+) -> RawBatch:
+    """The item updates that ``frame`` tells; its rows that make none are the batch's rows.
 
     Args:
-        frame: published columns, source_file and source_line.
         params: which column is which.
         times: how to read times.
-        earliest: an earlier time is absurd.
-        latest: this time and later ones are absurd.
+        sane: from when until when a time is not absurd.
+        frame: published columns, source_file and source_line.
+        filing: where the file lies.
     """
     told = {name: told.text(frame) for name, told in params.columns if isinstance(told, Told)}
     rows = frame.select(c.SOURCE_FILE, c.SOURCE_LINE, pl.lit(None, pl.String).alias(c.REASON), **told)
@@ -96,16 +96,15 @@ def item_updates(
             "bad_item_id",
         ),
         (moment.is_null(), "bad_item_timestamp"),
-        (~moment.is_between(earliest, latest, closed="left"), "absurd_item_timestamp"),
+        (~moment.is_between(*sane, closed="left"), "absurd_item_timestamp"),
         *((pl.lit(unread[name]), f"bad_item_{name}") for name in unread.columns),
     ]
     judged = read.with_columns(first_reason(faults).alias(c.REASON))
     bad = judged[c.REASON].is_not_null()
-    none = pl.DataFrame(schema=RAW)
-    if not bad.any():
-        return filled(judged, ITEM_UPDATES), none, none.select()
     places = judged.filter(bad).select(c.SOURCE_FILE, c.SOURCE_LINE, c.REASON)
-    return filled(judged.filter(~bad), ITEM_UPDATES), filled(places, RAW), as_published(frame.filter(bad))
+    return RawBatch(
+        filled(places, RAW), as_published(frame.filter(bad)), filled(judged.filter(~bad), ITEM_UPDATES), filing=filing
+    )
 
 
 def _since(day: date) -> pl.Expr:

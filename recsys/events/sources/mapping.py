@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
 
 from recsys import columns as c
 from recsys.events.model import MAX_ID_LENGTH
@@ -22,16 +23,19 @@ WRITTEN: Final = "\n"
 "Column of a frame with the whole row as it is written, one JSON object; no published name has a line break."
 ANSWERS: Final = "answers"
 "request_id of the impression that the same row tells."
+APART: Final = "\n"
+"Before the name of a column of ``distinct_by``."
 SHOWN: Final = "impression"
 "Stands in the made event_id of an impression where an interaction's has its type."
 
 
-class Told(Frozen):
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Told:
     """Where one of our columns comes from: a column of the file, or always the same."""
 
     column: str | None = None
     constant: str | float | None = None
-    map: dict[str, str] = Field(default_factory=dict)
+    map: Mapping[str, str] = Field(default_factory=dict)
     "Values of the file that have other names here; all others stay as they are."
     separator: str | None = None
     "What stands between the parts of a list that is written as one text."
@@ -54,7 +58,7 @@ class Told(Frozen):
         if self.column not in frame.schema:
             return pl.lit(None, pl.String)
         text = as_text(pl.col(self.column), frame.schema[self.column])
-        return text.replace(self.map) if self.map else text
+        return text.replace(dict(self.map)) if self.map else text
 
     def texts(self, frame: pl.DataFrame) -> pl.Expr:
         """As a list of texts, null where there is none."""
@@ -78,7 +82,9 @@ class EventColumns(Frozen):
     item_id: Told | None = None
     event_type: Told | None = None
     event_id: Told | None = None
-    "None: made of user, item, type and time; the same four are the same event."
+    "None: made of user, item, type and time, and of ``distinct_by``; rows that agree in them are the same event."
+    distinct_by: tuple[str, ...] = ()
+    "Columns of the file that tell events apart that agree in user, item, type and time."
     value: Told | None = None
     session_id: Told | None = None
     request_id: Told | None = None
@@ -99,7 +105,8 @@ class EventColumns(Frozen):
 
 def columns_of(mapping: Frozen) -> tuple[str, ...]:
     """The file's columns that are named, each once."""
-    named = (told.column if isinstance(told, Told) else told for _, told in mapping)
+    told = (each for _, value in mapping for each in (value if isinstance(value, tuple) else [value]))
+    named = (each.column if isinstance(each, Told) else each for each in told)
     return tuple(dict.fromkeys(name for name in named if isinstance(name, str)))
 
 
@@ -115,19 +122,20 @@ def as_text(column: pl.Expr, kind: "PolarsDataType") -> pl.Expr:
     return column.cast(pl.String, strict=False)
 
 
-def events(frame: pl.DataFrame, columns: EventColumns, times: TimeForm, filing: Filing | None) -> RawBatch:
-    """The rows that ``frame`` tells, in its order: interactions, then impressions.
+def events(columns: EventColumns, times: TimeForm, frame: pl.DataFrame, filing: Filing | None) -> RawBatch:
+    """The rows that ``frame`` tells: interactions in its order, then impressions.
 
     Args:
-        frame: published columns, source_file and source_line.
         columns: which is which.
         times: how to read times.
+        frame: published columns, source_file and source_line.
         filing: where the file lies.
     """
     told = {name: told.text(frame) for name, told in columns if isinstance(told, Told) and name != c.ITEMS}
     shown = {c.ITEMS: columns.items.texts(frame)} if columns.items else {}
     where = [c.SOURCE_FILE, c.SOURCE_LINE]
-    rows = frame.select(*where, **told, **shown).with_columns(moments(frame, columns.timestamp, times))
+    apart = {f"{APART}{name}": Told(column=name).text(frame) for name in columns.distinct_by}
+    rows = frame.select(*where, **told, **shown, **apart).with_columns(moments(frame, columns.timestamp, times))
     if columns.value:
         number = pl.col(c.VALUE).cast(pl.Float64, strict=False)
         unread = number.is_null() & pl.col(c.VALUE).is_not_null()
@@ -167,10 +175,10 @@ def moments(frame: pl.DataFrame, column: str, times: TimeForm) -> pl.Series:
 def identity(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:
     """One text per row, the same where the rows agree in ``names`` and nowhere else; never longer than an id may be.
 
-    Nulls are left out: a row that has one is no event.
+    Nulls are like empty texts.
     """
     parts = [_escaped(frame[name]) for name in names]
-    ids = pl.select(pl.concat_str(parts, separator="/", ignore_nulls=True)).to_series()
+    ids = pl.select(pl.concat_str([part.fill_null("") for part in parts], separator="/")).to_series()
     long = ids.str.len_bytes() > MAX_ID_LENGTH
     if long.any():
         hashed = [hashlib.sha256(text.encode()).hexdigest() for text in ids.filter(long)]
@@ -189,7 +197,8 @@ def _escaped(part: pl.Series) -> pl.Series:
 
 
 def _interactions(rows: pl.DataFrame, columns: EventColumns) -> pl.DataFrame:
-    made = {} if columns.event_id else {c.EVENT_ID: identity(rows, (c.USER_ID, c.ITEM_ID, c.EVENT_TYPE, c.TIMESTAMP))}
+    names = (c.USER_ID, c.ITEM_ID, c.EVENT_TYPE, c.TIMESTAMP, *(f"{APART}{name}" for name in columns.distinct_by))
+    made = {} if columns.event_id else {c.EVENT_ID: identity(rows, names)}
     return filled(rows.with_columns(**made, **_nothing(c.ITEMS)), RAW)
 
 

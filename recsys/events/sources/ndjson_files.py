@@ -13,7 +13,7 @@ from recsys.events.lines import BYTE_ORDER_MARK, Lines, chunks_of_lines
 from recsys.events.schema import QUARANTINE
 from recsys.events.sources.mapping import WRITTEN
 from recsys.events.sources.source import Surroundings
-from recsys.events.sources.tables import TableParams, Tables
+from recsys.events.sources.tables import TableParams, TableSource, mapped
 
 BROKEN_JSON: Final = "broken_json"
 NO_OBJECT: Final = "not_a_json_object"
@@ -96,6 +96,6 @@ def _text(value: Any) -> str | None:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else orjson.dumps(value).decode()
 
 
-def ndjson_files(params: NdjsonParams, surroundings: Surroundings) -> Tables:
+def ndjson_files(params: NdjsonParams, surroundings: Surroundings) -> TableSource:
     """The source of kind ``ndjson``."""
-    return Tables(params, surroundings, read_ndjson)
+    return mapped(params, surroundings, read_ndjson)

@@ -13,7 +13,7 @@ from recsys.events.files import RawFile
 from recsys.events.lines import Lines
 from recsys.events.schema import QUARANTINE
 from recsys.events.sources.source import Surroundings
-from recsys.events.sources.tables import TableParams, Tables
+from recsys.events.sources.tables import TableParams, TableSource, mapped
 
 ROWS_AT_ONCE: Final = 500_000
 
@@ -51,6 +51,6 @@ def read_parquet(file: RawFile, required: Sequence[str]) -> Iterator[Lines]:
             ) from None
 
 
-def parquet_files(params: ParquetParams, surroundings: Surroundings) -> Tables:
+def parquet_files(params: ParquetParams, surroundings: Surroundings) -> TableSource:
     """The source of kind ``parquet``."""
-    return Tables(params, surroundings, read_parquet)
+    return mapped(params, surroundings, read_parquet)

@@ -7,11 +7,13 @@ from pydantic import ValidationError
 
 from recsys.errors import ConfigError
 from recsys.events.simulator import ShopParams
-from recsys.events.sources.csv_files import CsvParams, csv_files
-from recsys.events.sources.ndjson_files import NdjsonParams, ndjson_files
+from recsys.events.sources.avazu import AvazuParams, avazu
 from recsys.events.sources.coveo import Coveo, CoveoParams
+from recsys.events.sources.csv_files import CsvParams, csv_files
 from recsys.events.sources.kafka import KafkaTopic
 from recsys.events.sources.mind import Mind, MindParams
+from recsys.events.sources.movielens import MovieLens, MovieLensParams
+from recsys.events.sources.ndjson_files import NdjsonParams, ndjson_files
 from recsys.events.sources.online_retail import OnlineRetail, OnlineRetailParams
 from recsys.events.sources.parquet_files import ParquetParams, parquet_files
 from recsys.events.sources.retailrocket import RetailRocket, RetailRocketParams
@@ -23,11 +25,13 @@ from recsys.sites.config import ComponentSpec
 from recsys.types import Frozen
 
 SOURCES: Final[dict[str, tuple[type[Frozen], Callable[..., Source]]]] = {
-    "csv": (CsvParams, csv_files),
-    "ndjson": (NdjsonParams, ndjson_files),
+    "avazu": (AvazuParams, avazu),
     "coveo": (CoveoParams, Coveo),
+    "csv": (CsvParams, csv_files),
     "kafka": (KafkaParams, KafkaTopic),
     "mind": (MindParams, Mind),
+    "movielens": (MovieLensParams, MovieLens),
+    "ndjson": (NdjsonParams, ndjson_files),
     "online_retail": (OnlineRetailParams, OnlineRetail),
     "parquet": (ParquetParams, parquet_files),
     "retailrocket": (RetailRocketParams, RetailRocket),

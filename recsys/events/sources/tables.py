@@ -1,9 +1,10 @@
 """Files of events in rows and columns, whatever their format: which column is which stands in the site's YAML."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Final, Protocol
+from functools import partial
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -15,10 +16,12 @@ from recsys.events.filed import FiledPath
 from recsys.events.files import RawFile
 from recsys.events.lines import Lines
 from recsys.events.raw import NO_BATCH, Filing, RawBatch, SourceFile, rejected
-from recsys.events.sources.item_files import ItemParams, item_updates
+from recsys.events.s3_objects import S3_SCHEME
+from recsys.events.sources.item_files import ItemParams, items
 from recsys.events.sources.mapping import EventColumns, events
 from recsys.events.sources.source import DayRange, Surroundings
 from recsys.events.times import TimeForm, TimeUnit
+from recsys.sites.config import QualityPolicy
 from recsys.types import Frozen
 
 ROWS_AT_ONCE: Final = 600_000
@@ -35,6 +38,8 @@ def _is_a_zone(name: str) -> str:
 class TableParams(Frozen):
     """What every format takes."""
 
+    folder: str = ""
+    "Where relative paths begin, local or s3://bucket/prefix."
     path: str
     "File or files, local or s3://bucket/key; may have wildcards, and say the day or hour by which files are filed."
     columns: EventColumns
@@ -49,91 +54,44 @@ class TableParams(Frozen):
     time_format: str | None = None
     "As in strftime, for times that are neither ISO 8601 nor numbers."
 
+    def place(self, path: str) -> str:
+        """The whole path."""
+        if not self.folder or path.startswith(("/", S3_SCHEME)):
+            return path
+        return f"{self.folder.rstrip('/')}/{path}"
+
     @property
     def times(self) -> TimeForm:
         return TimeForm(self.timezone, self.time_unit, self.time_format)
 
 
-class TableReader(Protocol):
-    """Reads one file."""
-
-    def __call__(self, file: RawFile, required: Sequence[str]) -> Iterator[Lines]:
-        """All rows, some at a time; ``rows`` have the published columns in any type.
-
-        Raises:
-            SourceError: the file cannot be read, or lacks one of the columns ``required``.
-        """
-        ...
+Teller = Callable[[pl.DataFrame, Filing | None], RawBatch]
+"What the rows of a frame tell: published columns, source_file and source_line; and where they were filed."
 
 
-@dataclass
-class _Span:
-    """Between which sane times events were seen."""
+@dataclass(frozen=True)
+class Table:
+    """Files of one form."""
 
-    first: datetime | None = None
-    last: datetime | None = None
+    path: FiledPath
+    read: Callable[[RawFile], Iterator[Lines]]
+    tell: Teller
 
-    def reach(self, moments: pl.Series) -> None:
-        for moment in (moments.min(), moments.max()):
-            if isinstance(moment, datetime):
-                self.first = min(self.first or moment, moment)
-                self.last = max(self.last or moment, moment)
-
-
-class Tables:
-    """Files that one reader can read. Those that are not filed by time are read as a whole, in batches."""
-
-    def __init__(self, params: TableParams, surroundings: Surroundings, reader: TableReader) -> None:
-        self._params = params
-        self._reader = reader
-        self._path = FiledPath(params.path, surroundings.settings, late_days=params.late_days)
-        self._item_path = FiledPath(params.items.path, surroundings.settings) if params.items else None
-        self._earliest, self._latest = (
-            datetime.combine(date.fromisoformat(day), time(), UTC)
-            for day in (surroundings.quality.earliest, surroundings.quality.latest)
-        )
-        self._span: _Span | None = None
-        self.filed = self._path.filed
-
-    def days(self) -> DayRange:
-        if self.filed:
-            first, last = self._path.days()
-            return DayRange(first.date(), last.date())
-        if self._span is None:
-            for _ in self._events(self._earliest, self._latest):
-                pass
-        if self._span is None or self._span.first is None or self._span.last is None:
-            raise SourceError(
-                f"{self._params.path}: found no row with a time from {self._earliest:%Y-%m-%d} until "
-                f"{self._latest:%Y-%m-%d}; correct columns.timestamp or quality.earliest in the site's YAML"
-            )
-        return DayRange(self._span.first.date(), self._span.last.date())
-
-    def read(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
-        yield from self._events(start, end)
-        if self._params.items and self._item_path:
-            for file, filing in self._item_path.files(start, end):
-                yield from self._items(file, filing, self._params.items)
-
-    def _events(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
-        span = _Span()
-        for file, filing in self._path.files(start, end):
+    def batches(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
+        """What all files tell that may have rows of this span; all there are, where they are not filed by time."""
+        for file, filing in self.path.files(start, end):
             try:
-                for batch in self._told(file, filing):
-                    if filing is None:
-                        span.reach(self._sane(batch.rows[c.TIMESTAMP]))
-                    yield batch
+                yield from self._told(file, filing)
             except SourceError as fault:
                 if filing is None:
                     raise
                 yield replace(NO_BATCH, unreadable={filing.start.date(): str(fault)})
-        self._span = span
 
     def _told(self, file: RawFile, filing: Filing | None) -> Iterator[RawBatch]:
-        columns, rows = self._params.columns, 0
-        for lines in self._reader(file, columns.required):
+        rows = 0
+        for lines in self.read(file):
             for part in lines.rows.iter_slices(ROWS_AT_ONCE):
-                batch = events(part, columns, self._params.times, filing)
+                batch = self.tell(part, filing)
                 rows += batch.rows.height
                 yield batch
             if lines.rejected.height:
@@ -143,22 +101,76 @@ class Tables:
         told = SourceFile(name=file.name, rows=rows, sha256=file.sha256, day=day)
         yield replace(NO_BATCH, files=(told,), filing=filing)
 
-    def _items(self, file: RawFile, filing: Filing | None, params: ItemParams) -> Iterator[RawBatch]:
-        bad = 0
-        for lines in self._reader(file, params.required):
-            for part in lines.rows.iter_slices(ROWS_AT_ONCE):
-                updates, rows, originals = item_updates(
-                    part, params, self._params.times, earliest=self._earliest, latest=self._latest
-                )
-                bad += rows.height
-                yield RawBatch(rows, originals, updates, filing=filing)
-            if lines.rejected.height:
-                bad += lines.rejected.height
-                yield rejected(lines.rejected, filing=filing)
-        day = filing.start.date() if filing else None
-        yield replace(
-            NO_BATCH, files=(SourceFile(name=file.name, rows=bad, sha256=file.sha256, day=day),), filing=filing
-        )
 
-    def _sane(self, moments: pl.Series) -> pl.Series:
-        return moments.filter(moments.is_between(self._earliest, self._latest, closed="left"))
+class TableSource:
+    """Some tables; the first one says which days there are. What is not filed by time is read as a whole, in parts."""
+
+    def __init__(self, place: str, tables: Sequence[Table], quality: QualityPolicy) -> None:
+        self._place = place
+        self._tables = tables
+        self._earliest, self._latest = midnight(quality.earliest), midnight(quality.latest)
+        self._reach: DayRange | None = None
+        self.filed = tables[0].path.filed
+
+    def days(self) -> DayRange:
+        if self.filed:
+            first, last = self._tables[0].path.days()
+            return DayRange(first.date(), last.date())
+        if self._reach is None:
+            for _ in self.read(self._earliest, self._latest):
+                pass
+        if self._reach is None:
+            raise SourceError(
+                f"{self._place}: found no row with a time from {self._earliest:%Y-%m-%d} until "
+                f"{self._latest:%Y-%m-%d}; correct columns.timestamp or quality.earliest in the site's YAML"
+            )
+        return self._reach
+
+    def read(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
+        first, last = self._latest, self._earliest
+        for table in self._tables:
+            for batch in table.batches(start, end):
+                if not self.filed:
+                    sane = batch.rows.filter(
+                        pl.col(c.TIMESTAMP).is_between(self._earliest, self._latest, closed="left")
+                    )
+                    if sane.height:
+                        low, high = sane.select(low=pl.col(c.TIMESTAMP).min(), high=pl.col(c.TIMESTAMP).max()).row(0)
+                        first, last = min(first, low), max(last, high)
+                yield batch
+        self._reach = DayRange(first.date(), last.date()) if first <= last else None
+
+
+def mapped(
+    params: TableParams, surroundings: Surroundings, read: Callable[[RawFile, Sequence[str]], Iterator[Lines]]
+) -> TableSource:
+    """The source whose columns stand in the site's YAML.
+
+    Args:
+        params: which files, which columns.
+        surroundings: what is sane, and where S3 is.
+        read: one file, given the columns that it must have.
+    """
+    settings, quality, times = surroundings.settings, surroundings.quality, params.times
+    tables = [
+        Table(
+            FiledPath(params.place(params.path), settings, late_days=params.late_days),
+            lambda file: read(file, params.columns.required),
+            partial(events, params.columns, times),
+        )
+    ]
+    if catalogue := params.items:
+        sane = midnight(quality.earliest), midnight(quality.latest)
+        tables.append(
+            Table(
+                FiledPath(params.place(catalogue.path), settings),
+                lambda file: read(file, catalogue.required),
+                partial(items, catalogue, times, sane),
+            )
+        )
+    return TableSource(params.place(params.path), tables, quality)
+
+
+def midnight(day: str) -> datetime:
+    """When the UTC day starts."""
+    return datetime.combine(date.fromisoformat(day), time(), UTC)
