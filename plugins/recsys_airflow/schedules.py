@@ -22,6 +22,23 @@ def each_partition(site: SiteConfig) -> CronPartitionTimetable:
     )
 
 
+def each_fetch(site: SiteConfig) -> CronPartitionTimetable:
+    """Half an hour after each ingestion, for the same day or hour; see ``fetch_cron``."""
+    key_format = HOUR_KEY_FORMAT if site.schedule.hourly else KEY_FORMAT
+    return CronPartitionTimetable(
+        fetch_cron(site), timezone="UTC", run_offset=-1, key_format=key_format, run_immediately=False
+    )
+
+
+def fetch_cron(site: SiteConfig) -> str:
+    """``ingest_cron``, half an hour later, but within the same day or hour: then the partition is the same."""
+    minute, hour, *rest = site.schedule.ingest_cron.split()
+    if site.schedule.hourly:
+        return " ".join([str(min(int(minute) + 30, 59)), hour, *rest])
+    later = min(int(hour) * 60 + int(minute) + 30, 24 * 60 - 1)
+    return " ".join([str(later % 60), str(later // 60), *rest])
+
+
 def catch_up(site: SiteConfig) -> dict[str, Any]:
     """Arguments of a DAG that ingests everything from the site's ``catchup_from`` on; none where it has none."""
     if site.schedule.catchup_from is None:

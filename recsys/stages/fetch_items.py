@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from recsys.events.fetching.outcomes import Outcome, Refused, as_frame
 from recsys.events.fetching.registry import open_content_api
 from recsys.stages import ingest_events
 from recsys.stages.context import StageContext, open_context
-from recsys.stages.missing_items import MissingItems, missing_items
-from recsys.types import Frozen, SiteId
+from recsys.stages.missing_items import Knowledge, items_by_day, what_is_known
+from recsys.types import Frozen, ItemId, SiteId
 
 LANDED_TOGETHER: Final = 200
 "Items asked for between two writes; who is killed asks for at most so many again."
@@ -28,17 +28,13 @@ Progress = Callable[[int, int], None]
 "Called with items asked for and items to ask for."
 
 
-class FetchReport(Frozen):
-    """What became of every item seen in the days looked at: seen = known + too_early + asked + left."""
+class Tally(Frozen):
+    """Where items went: seen = known + too_early + asked + left."""
 
-    site: SiteId
-    first: date | None
-    "None: the log is empty."
-    days: int
     seen: int
-    "Items with events or impressions in these days."
+    "Items with events or impressions on the day; one that was seen on several days counts on each of them."
     known: int
-    "Their metadata are there, and young enough."
+    "Their metadata are there, and young enough; also those that an earlier day of this run brought."
     too_early: int
     "There was no good answer for them before, and it is too early to ask again."
     asked: int
@@ -48,8 +44,25 @@ class FetchReport(Frozen):
     "The others, by fault."
     left: int
     "For another run, because this one stopped."
+
+
+class DayTally(Tally):
+    """The items of one UTC day."""
+
+    day: date
+
+
+class FetchReport(Tally):
+    """What became of every item seen on the days looked at."""
+
+    site: SiteId
+    first: date | None
+    "None: the log is empty."
+    days: int
+    by_day: tuple[DayTally, ...]
+    "In order; days without a partition are left out."
     stopped: str | None
-    "Why it did."
+    "Why the run ended before everything was asked for."
     ingested: tuple[str, ...]
     "Partitions of the log that were written again, because something was fetched in their time."
     waiting: tuple[date, ...]
@@ -89,29 +102,18 @@ def run(
     log = context.datasets.manifests(site)
     since = Partition(site=site, day=first).start if first else _newest(log, days)
     looked_at = [each for each in log if since and since <= each.partition.start < since + timedelta(days=days)]
-    missing = missing_items(context.datasets, fetched, looked_at, log, api.params, api.clock())
-    outcomes = []
-    for piece in _ask(api, missing):
-        fetched.land(as_frame(piece))
-        outcomes += piece
-        if progress:
-            progress(len(outcomes), len(missing.wanted))
+    knowledge = what_is_known(context.datasets, log, fetched, api.params, api.clock())
+    by_day = _ask(api, items_by_day(context.datasets, looked_at), knowledge, fetched, progress)
     ingested, waiting = _ingest(context, fetched, log)
-    failed = Counter(outcome.found.fault.value for outcome in outcomes if isinstance(outcome.found, Refused))
     report = FetchReport(
         site=site,
         first=since.date() if since else None,
         days=days,
-        seen=missing.seen,
-        known=missing.known,
-        too_early=missing.too_early,
-        asked=len(outcomes),
-        fetched=len(outcomes) - failed.total(),
-        failed=dict(sorted(failed.items())),
-        left=len(missing.wanted) - len(outcomes),
+        by_day=tuple(by_day),
         stopped=api.stopped,
         ingested=ingested,
         waiting=waiting,
+        **_summed(by_day),
     )
     if api.gave_up:
         raise FetchError(
@@ -141,13 +143,58 @@ def _newest(log: list[Manifest], days: int) -> datetime | None:
     return log[-1].partition.end - timedelta(days=days) if log else None
 
 
-def _ask(api: ContentApi, missing: MissingItems) -> Iterator[list[Outcome]]:
-    """The outcomes of the wanted items, piece by piece, until the API has had enough."""
-    for start in range(0, len(missing.wanted), LANDED_TOGETHER):
-        piece = api.fetch(missing.wanted[start : start + LANDED_TOGETHER])
-        yield [outcome.on_sale_again() if outcome.item_id in missing.left_out else outcome for outcome in piece]
+def _ask(
+    api: ContentApi,
+    seen: dict[date, list[ItemId]],
+    knowledge: Knowledge,
+    fetched: FetchedItems,
+    progress: Progress | None,
+) -> list[DayTally]:
+    """What is missing was asked for, day after day, until the API had enough; every outcome is kept."""
+    to_ask = len({item for items in seen.values() for item in knowledge.missing(items)})
+    tallies: list[DayTally] = []
+    for day, items in seen.items():
+        known, missing = len(knowledge.known.intersection(items)), knowledge.missing(items)
+        outcomes: list[Outcome] = []
+        for piece in _asked(api, missing, knowledge.left_out):
+            fetched.land(as_frame(piece))
+            outcomes += piece
+            if progress:
+                progress(sum(each.asked for each in tallies) + len(outcomes), to_ask)
+        for outcome in outcomes:
+            knowledge.learn(outcome)
+        failed = Counter(outcome.found.fault.value for outcome in outcomes if isinstance(outcome.found, Refused))
+        tallies.append(
+            DayTally(
+                day=day,
+                seen=len(items),
+                known=known,
+                too_early=len(items) - known - len(missing),
+                asked=len(outcomes),
+                fetched=len(outcomes) - failed.total(),
+                failed=dict(sorted(failed.items())),
+                left=len(missing) - len(outcomes),
+            )
+        )
+    return tallies
+
+
+def _asked(api: ContentApi, items: list[ItemId], left_out: set[ItemId]) -> Iterator[list[Outcome]]:
+    """The outcomes of these items, piece by piece, until the API has had enough."""
+    for start in range(0, len(items), LANDED_TOGETHER):
         if api.stopped:
             return
+        piece = api.fetch(items[start : start + LANDED_TOGETHER])
+        yield [outcome.on_sale_again() if outcome.item_id in left_out else outcome for outcome in piece]
+
+
+def _summed(tallies: list[DayTally]) -> dict[str, Any]:
+    """The fields of Tally, over all days."""
+    names = ("seen", "known", "too_early", "asked", "fetched", "left")
+    failed = sum((Counter(each.failed) for each in tallies), Counter[str]())
+    return {name: sum(getattr(each, name) for each in tallies) for name in names} | {
+        "failed": dict(sorted(failed.items()))
+    }
 
 
 def _ingest(

@@ -23,11 +23,15 @@ DAGS = Path(__file__).parents[2] / "dags"
 SITES = ("alpha", "beta", "gamma")
 YAML = """\
 site: {site}
-source: {{kind: simulator}}
+source: {{kind: kafka, params: {{bootstrap_servers: "broker.example.org:9092", topic: events}}}}
 interactions:
   - {{name: view}}
   - {{name: purchase}}
 schedule: {{{schedule}}}
+catalogue:
+  fetch:
+    kind: content_api
+    params: {{url: "https://api.example.org/{{item_id}}", fields: {{title: headline}}}}
 """
 
 WriteSite = Callable[..., Path]

@@ -2,9 +2,9 @@ import json
 import subprocess
 import sys
 
-from tests.dags.conftest import DAGS, SITES
+from tests.dags.conftest import DAGS, SITES, YAML
 
-KINDS = ("ingest_events", "build_candidates", "train_ranker", "release_recommendations")
+KINDS = ("ingest_events", "consume_stream", "fetch_items", "build_candidates", "train_ranker", "release_recommendations")
 HEAVY = (
     "pandas",
     "polars",
@@ -85,3 +85,11 @@ def test_parsing_imports_nothing_heavy(write_site):
     imported = json.loads(outcome.stdout.splitlines()[-1])
     assert "recsys_airflow" in imported
     assert set(HEAVY) & set(imported) == set()
+
+
+def test_a_site_without_a_content_api_fetches_nothing(write_site, parse):
+    write_site("alpha", text=YAML.format(site="alpha", schedule="").partition("catalogue:")[0])
+    write_site("beta")
+    dagbag = parse()
+    assert errors_of(dagbag) == {}
+    assert set(dagbag.dags) == ids_of("alpha", "beta") - {"fetch_items__alpha"}

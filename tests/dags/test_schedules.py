@@ -9,7 +9,14 @@ from airflow.timetables.base import TimeRestriction
 from croniter import croniter
 
 from recsys.errors import ConfigError
-from recsys_airflow.schedules import catch_up, each_partition, training_cron, training_minutes
+from recsys_airflow.schedules import (
+    catch_up,
+    each_fetch,
+    each_partition,
+    fetch_cron,
+    training_cron,
+    training_minutes,
+)
 from tests.dags.conftest import make_site
 
 
@@ -27,6 +34,31 @@ def test_an_ingestion_is_for_the_day_before():
     )
     assert [info.partition_key for info in infos] == ["2026-08-01", "2026-08-02", "2026-08-03"]
     assert timetable._get_partition_info(run_date=datetime(2026, 8, 2, 2, 30, tzinfo=UTC))[1] == "2026-08-01"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "cron"),
+    [
+        ("ingest_cron: 0 1 * * *", "30 1 * * *"),
+        ("ingest_cron: 45 1 * * *", "15 2 * * *"),
+        ("ingest_cron: 40 23 * * *", "59 23 * * *"),
+        ("partition: hour, ingest_cron: 10 * * * *", "40 * * * *"),
+        ("partition: hour, ingest_cron: 50 * * * *", "59 * * * *"),
+    ],
+)
+def test_items_are_fetched_after_the_ingestion_for_the_same_partition(schedule, cron):
+    site = make_site("alpha", schedule)
+    assert fetch_cron(site) == cron
+    earliest, latest = datetime(2026, 8, 1, 12, tzinfo=UTC), datetime(2026, 8, 2, 23, 59, tzinfo=UTC)
+    ingested, fetched = (
+        [
+            (info.partition_key, info.run_after)
+            for info in scheduler_side(each(site)).iter_partition_dagrun_infos(earliest=earliest, latest=latest)
+        ]
+        for each in (each_partition, each_fetch)
+    )
+    assert [key for key, _ in fetched] == [key for key, _ in ingested]
+    assert all(before < after for (_, before), (_, after) in zip(ingested, fetched, strict=True))
 
 
 def test_catching_up_begins_with_the_day_the_site_names():

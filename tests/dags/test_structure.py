@@ -7,6 +7,8 @@ from tests.dags.conftest import DAGS
 
 STRUCTURE = {
     "ingest_events__alpha": {"ingest": ([], ["event_log__alpha"], ["report"]), "report": ([], [], [])},
+    "consume_stream__alpha": {"consume": ([], ["event_log__alpha"], [])},
+    "fetch_items__alpha": {"fetch": ([], [], [])},
     "build_candidates__alpha": {
         "build": ([], [], ["announce"]),
         "announce": ([], ["candidates__alpha"], []),
@@ -23,6 +25,7 @@ STRUCTURE = {
 }
 """DAG → task → assets it reads, assets it announces, tasks that follow."""
 STARTED_BY = {
+    "consume_stream__alpha": ["stream__alpha"],
     "build_candidates__alpha": ["event_log__alpha"],
     "train_ranker__alpha": ["candidates__alpha"],
     "release_recommendations__alpha": ["ranker__alpha"],
@@ -58,8 +61,11 @@ def test_the_assets_that_start_a_dag(dagbag):
 
 
 def test_every_site_has_assets_of_its_own(dagbag):
-    outlets = [asset.name for dag in dagbag.dags.values() for task in dag.tasks for asset in task.outlets]
-    assert len(outlets) == len(set(outlets)) == 12
+    outlets = [
+        (dag_id, asset.name) for dag_id, dag in dagbag.dags.items() for task in dag.tasks for asset in task.outlets
+    ]
+    assert [each for each in outlets if each[0].partition("__")[2] != each[1].partition("__")[2]] == []
+    assert len({name for _, name in outlets}) == 12
 
 
 def test_maintenance_is_one_mapped_task_for_each_site(dagbag):

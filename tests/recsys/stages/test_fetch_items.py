@@ -122,8 +122,25 @@ def test_days_may_be_named(news, api):
     context = news()
     report = run(context, first=today(context) - 2 * DAY)
     assert (report.seen, sorted(api.asked)) == (2, ["old1", "old2"])
-    assert run(context, days=2).known == 2
+    both = run(context, days=2)
+    assert (both.seen, both.known, both.asked) == (14, 2, 12)
     assert run(context, first=today(context) - 90 * DAY, days=30).seen == 0
+
+
+def test_each_day_is_reported_and_an_item_of_several_days_is_asked_for_once(news, api):
+    context = news(also=[(3, ["old1", "i00", "bad"])])
+    api.says_of("bad", 404)
+    ingest_events.run(site=SITE, first=today(context) - 3 * DAY, context=context)
+    report = run(context, first=today(context) - 9 * DAY, days=9)
+    assert [(each.day, each.seen, each.known, each.too_early, each.asked, each.fetched) for each in report.by_day] == [
+        (today(context) - 3 * DAY, 3, 0, 0, 3, 2),
+        (today(context) - 2 * DAY, 2, 1, 0, 1, 1),
+        (today(context) - DAY, 12, 1, 0, 11, 11),
+    ]
+    assert (report.seen, report.known, report.asked, report.failed) == (17, 2, 15, {"fetch_error": 1})
+    assert max(Counter(api.asked).values()) == 1
+    again = run(context, first=today(context) - 9 * DAY, days=9)
+    assert (again.known, again.too_early, again.asked) == (16, 1, 0)
 
 
 def test_nobody_is_asked_for_twice(news, api):
