@@ -144,18 +144,13 @@ def _advice(header: str, form: TextForm) -> str:
 
 def chunks_of_lines(content: BufferedReader, location: str) -> Iterator[bytes]:
     """The text in chunks of whole lines, each with its line end; Windows line ends are Unix ones."""
-    rest = b""
-    while block := content.read(CHUNK_BYTES):
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            yield _with_unix_ends(rest + block[:cut])
-            rest = block[cut:]
-        else:
-            rest += block
-        if len(rest) > LONGEST_LINE:
-            raise SourceError(f"{location}: found {len(rest):,} bytes without a line end, expected text in lines")
-    if rest:
-        yield _with_unix_ends(rest + b"\n")
+    while chunk := content.read(CHUNK_BYTES):
+        chunk += content.readline(LONGEST_LINE)
+        if not chunk.endswith(b"\n"):
+            if len(chunk) >= LONGEST_LINE:
+                raise SourceError(f"{location}: found {len(chunk):,} bytes without a line end, expected text in lines")
+            chunk += b"\n"
+        yield _with_unix_ends(chunk)
 
 
 def _with_unix_ends(chunk: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """Files of events in rows and columns, whatever their format: which column is which stands in the site's YAML."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from functools import partial
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, NonNegativeInt
 
 from recsys import columns as c
 from recsys.errors import SourceError
+from recsys.events.ahead import ahead
 from recsys.events.filed import FiledPath
 from recsys.events.files import RawFile
 from recsys.events.lines import Lines
@@ -77,7 +78,7 @@ class Table:
     read: Callable[[RawFile], Iterator[Lines]]
     tell: Teller
 
-    def batches(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
+    def batches(self, start: datetime, end: datetime) -> Generator[RawBatch, None, None]:
         """What all files tell that may have rows of this span; all there are, where they are not filed by time."""
         for file, filing in self.path.files(start, end):
             try:
@@ -129,7 +130,7 @@ class TableSource:
     def read(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
         first, last = self._latest, self._earliest
         for table in self._tables:
-            for batch in table.batches(start, end):
+            for batch in ahead(table.batches(start, end)):
                 if not self.filed:
                     sane = batch.rows.filter(
                         pl.col(c.TIMESTAMP).is_between(self._earliest, self._latest, closed="left")
