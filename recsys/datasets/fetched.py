@@ -47,7 +47,14 @@ class FetchedItems:
         places = [self.blobs.location(key) for key in self.blobs.list(self._folder()) if low <= _day(key) <= high]
         if not places:
             return pl.LazyFrame(schema=FETCHED)
-        return pl.scan_parquet(places, storage_options=self.blobs.storage_options, hive_partitioning=False, glob=False)
+        return pl.scan_parquet(
+            places,
+            schema=FETCHED,
+            missing_columns="insert",
+            storage_options=self.blobs.storage_options,
+            hive_partitioning=False,
+            glob=False,
+        )
 
     def between(self, start: datetime, end: datetime) -> pl.DataFrame:
         """The outcomes of what was asked from ``start`` until ``end`` (exclusive), in order of time; schema FETCHED."""

@@ -126,13 +126,21 @@ class DatasetStore:
         return self.read(table, self.manifests(site, first, before))
 
     def read(self, table: str, manifests: Sequence[UndatedManifest]) -> pl.LazyFrame:
-        """The rows of one table of exactly these partitions, in this order; lazily."""
-        objects = [manifest.tables[table] for manifest in manifests]
+        """The rows of one table of exactly these partitions, in this order; lazily.
+
+        Partitions that an older version wrote are read too: a table or a column that it did not have is empty.
+        """
+        objects = [manifest.tables[table] for manifest in manifests if table in manifest.tables]
         locations = [self.blobs.location(data.key) for data in objects if data.rows]
         if not locations:
             return pl.LazyFrame(schema=TABLES[table].schema)
         return pl.scan_parquet(
-            locations, storage_options=self.blobs.storage_options, hive_partitioning=False, glob=False
+            locations,
+            schema=TABLES[table].schema,
+            missing_columns="insert",
+            storage_options=self.blobs.storage_options,
+            hive_partitioning=False,
+            glob=False,
         )
 
     def having(self, table: str, manifests: Sequence[Found], condition: pl.Expr) -> list[Found]:

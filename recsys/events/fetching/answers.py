@@ -26,7 +26,7 @@ def read_answer(content: bytes, item_id: ItemId, params: ContentApiParams) -> It
         return Refused(Fault.MALFORMED, f"found {answer!r}, expected an object or a list"[:LONGEST])
     try:
         return _of_another(answer, item_id, params) or _properties(answer, params)
-    except jmespath.exceptions.JMESPathError as fault:
+    except (jmespath.exceptions.JMESPathError, TypeError, ValueError) as fault:  # whatever a function stumbles over
         return Refused(Fault.MALFORMED, f"a path does not fit the answer: {fault}"[:LONGEST])
 
 

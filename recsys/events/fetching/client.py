@@ -73,7 +73,7 @@ class Client:
                     wait=self._pause,
                     before=self._wait_for_turn,
                     reraise=True,
-                )(self._get, httpx.URL(params.url.replace(ITEM, quote(item_id, safe=""))))
+                )(self._get, params.url.replace(ITEM, quote(item_id, safe="")))
         except TimeoutError:
             detail = f"no answer within {params.total_timeout_seconds:g} s in all"
             return Refused(Fault.FETCH_ERROR, detail, lasting=False)
@@ -93,10 +93,10 @@ class Client:
         doubled: float = self.params.back_off_seconds * 2.0 ** (state.attempt_number - 1)
         return doubled * float(self.rng.uniform(0.5, 1.5))
 
-    async def _get(self, url: httpx.URL) -> bytes:
+    async def _get(self, address: str) -> bytes:
         try:
             async with asyncio.timeout(self.params.timeout_seconds):
-                return await self._follow(url)
+                return await self._follow(httpx.URL(address))
         except TimeoutError:
             raise _Failed(f"no answer within {self.params.timeout_seconds:g} s", again=True, lasting=False) from None
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as fault:

@@ -11,6 +11,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    StringConstraints,
     field_validator,
     model_validator,
 )
@@ -46,6 +47,8 @@ def _pattern(pattern: str) -> str:
 
 Property = Annotated[str, AfterValidator(_property)]
 JsonPath = Annotated[str, AfterValidator(_json_path)]
+HeaderText = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]*$")]
+Headers = dict[HeaderText, HeaderText]
 
 
 class ExclusionRule(Frozen):
@@ -75,7 +78,7 @@ class ContentApiParams(Frozen):
 
     url: str
     "Address of one item's JSON; {item_id} stands for the id."
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: Headers = Field(default_factory=dict)
     "Sent with every request; secret ones belong into RECSYS_FETCH_HEADERS."
     requests_per_second: PositiveFloat = 5.0
     "Most requests started per second, repeated ones included."

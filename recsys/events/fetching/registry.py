@@ -1,16 +1,15 @@
 """From a site's ``catalogue.fetch: {kind, params}`` to the content API itself."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from recsys.errors import ConfigError
 from recsys.events.fetching.fetcher import ContentApi
-from recsys.events.fetching.params import ContentApiParams
+from recsys.events.fetching.params import ContentApiParams, Headers
 from recsys.layout import Settings
 from recsys.sites.config import ComponentSpec
 from recsys.types import Frozen, SiteId
@@ -19,6 +18,9 @@ FETCHERS: Final[dict[str, tuple[type[Frozen], Callable[..., ContentApi]]]] = {
     "content_api": (ContentApiParams, ContentApi),
 }
 """By kind: the params, and what is built from them, the site's secret headers, a clock and a generator of chance."""
+
+BY_SITE: Final = TypeAdapter(dict[SiteId, Headers])
+"""What RECSYS_FETCH_HEADERS holds."""
 
 
 def open_content_api(
@@ -56,16 +58,9 @@ def _secret_headers(site: SiteId, settings: Settings) -> dict[str, str]:
     """The site's part of RECSYS_FETCH_HEADERS; the text itself is never repeated in an error."""
     text = settings.recsys_fetch_headers.get_secret_value()
     try:
-        headers: Any = json.loads(text).get(site, {}) if text else {}
-        return {str(name): _as_text(value) for name, value in headers.items()}
-    except (ValueError, AttributeError):
+        return BY_SITE.validate_json(text or "{}").get(site, {})
+    except ValidationError:
         raise ConfigError(
-            "RECSYS_FETCH_HEADERS: found something else, expected one JSON object of sites, each an object of headers: "
-            '{"my_shop": {"Authorization": "Bearer …"}}'
+            "RECSYS_FETCH_HEADERS: found something else, expected one JSON object of sites, each an object of headers "
+            'in plain ASCII: {"my_shop": {"Authorization": "Bearer abc"}}'
         ) from None
-
-
-def _as_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a header is text")
-    return value

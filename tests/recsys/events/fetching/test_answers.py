@@ -173,6 +173,7 @@ def test_whatever_bytes_come_are_an_outcome(content):
         ({"exclude": [{"property": "title"}]}, "one_of"),
         ({"exclude": [{"property": "title", "matches": "("}]}, "regular expression"),
         ({"requests_per_second": 0}, "requests_per_second"),
+        ({"headers": {"X-Key": "a\nb"}}, "headers"),
         ({"no_such": 1}, "no_such"),
     ],
 )
@@ -188,7 +189,18 @@ def test_an_unknown_kind_is_refused(settings):
         open_content_api(ComponentSpec(kind="graph"), "shop", settings, clock=lambda: None, rng=None)
 
 
-@pytest.mark.parametrize("text", ["s3cret", "[]", '{"shop": "s3cret"}', '{"shop": {"A": 1}}', '"s3cret"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3cret",
+        "[]",
+        '{"shop": "s3cret"}',
+        '{"shop": {"A": "s3cret…"}}',
+        '{"shop": {"A": "s3cret\\n"}}',
+        '{"shop": {"A": 1}}',
+        '"s3cret"',
+    ],
+)
 def test_secret_headers_with_faults_are_refused_and_not_repeated(settings, text):
     changed = type(settings).model_validate(settings.model_dump() | {"recsys_fetch_headers": text})
     with pytest.raises(ConfigError, match="RECSYS_FETCH_HEADERS") as refused:

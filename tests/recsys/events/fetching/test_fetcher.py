@@ -37,6 +37,13 @@ def test_an_id_that_would_lead_up_the_path_is_not_asked_for(fetch, api, item):
     assert api.asked == []
 
 
+def test_an_id_that_is_too_long_for_an_address_costs_nobody_else_anything(fetch):
+    long = "x" * 1_000_000
+    found, _ = fetch(long, "a")
+    assert [lasting for lasting, _ in errors(found).values()] == [True]
+    assert isinstance(found["a"], ItemProperties)
+
+
 def test_headers_are_sent_and_secret_ones_too(fetch, api):
     fetch("a", headers={"X-Site": "shop"}, secret_headers={"Authorization": "Bearer s3cret"})
     assert api.headers[0]["X-Site"] == "shop"
