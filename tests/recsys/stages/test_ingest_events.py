@@ -1,4 +1,5 @@
 import asyncio
+import random
 import signal
 import subprocess
 import sys
@@ -224,16 +225,15 @@ ingest_events.run(site="online_retail", first=date(2010, 12, 1), days=4, context
 """
 
 
-def test_a_run_killed_at_any_write_and_done_again_gives_the_same_hashes(context, folder, tmp_path):
+def test_a_run_killed_at_ten_random_writes_and_done_again_gives_the_same_hashes(context, folder, tmp_path):
     ingest(context)
     whole = hashes(context)
     cut_settings = context.settings.model_copy(update={"recsys_home": tmp_path / "cut"})
     cut = with_site(cut_settings, folder)
-    for writes in (1, 15):
+    for writes in sorted(random.Random(11).sample(range(1, 25), 10)):
         command = [sys.executable, "-c", DIES_AT_A_WRITE, str(cut_settings.recsys_home), str(writes)]
         assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
         manifests = cut.datasets.manifests("online_retail")
-        assert len(manifests) < len(whole)
         assert hashes(cut).items() <= whole.items()
         rows = sum(manifest.tables[INTERACTED].rows for manifest in manifests)
         assert cut.datasets.read(INTERACTED, manifests).collect().height == rows
