@@ -54,10 +54,15 @@ def _day(day: date, rows: int, rng: np.random.Generator) -> pl.DataFrame:
             "item_id": (rng.pareto(1.1, rows) * 50).astype(np.int64) % 100_000,
             "event_type": pl.Series(EVENT_TYPES)[kinds],
             "timestamp": pl.from_epoch(pl.Series(moments), "ms").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"),
-            "value": pl.select(pl.when(kinds == 2).then(pl.lit(rng.gamma(2.0, 15.0, rows)).round(2))).to_series(),
+            "value": np.where(kinds == 2, rng.gamma(2.0, 15.0, rows).round(2), np.nan),
             "session_id": users * 1000 + number_of(day),
         }
-    ).with_columns(pl.format("e{}", "event_id"), pl.format("u{}", "user_id"), pl.format("sku-{}", "item_id"))
+    ).with_columns(
+        pl.format("e{}", "event_id"),
+        pl.format("u{}", "user_id"),
+        pl.format("sku-{}", "item_id"),
+        pl.col("value").fill_nan(None),
+    )
     fault = pl.Series(rng.choice(4, rows, p=[0.99, 0.004, 0.003, 0.003]))
     broken = frame.with_columns(
         pl.when(fault == 1).then(None).otherwise("user_id").alias("user_id"),

@@ -35,7 +35,7 @@ class S3Objects:
         prefix = key[: first.start()] if first else key
         wanted = re.compile(f"{_as_regex(key)}|{re.escape(key)}", re.DOTALL)
         with self._refusals(pattern):
-            pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
         return sorted(f"{S3_SCHEME}{bucket}/{key}" for key in keys if not key.endswith("/") and wanted.fullmatch(key))
 
@@ -43,10 +43,10 @@ class S3Objects:
         """Writes the whole object to ``target``."""
         bucket, key = _parts(name)
         with self._refusals(name):
-            self._client.download_fileobj(bucket, key, target)
+            self.client.download_fileobj(bucket, key, target)
 
     @cached_property
-    def _client(self) -> "S3Client":
+    def client(self) -> "S3Client":
         settings = self._settings
         return boto3.client(
             "s3",

@@ -1,18 +1,26 @@
 """The generic sources: files of any columns, told by the site's YAML which is which."""
 
 import gzip
+import io
+from csv import writer
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recsys import columns as c
 from recsys.errors import ConfigError, SourceError
+from recsys.events.counts import NO_ROWS
 from recsys.events.raw import RawBatch, whole
+from recsys.events.s3_objects import S3Objects
 from recsys.events.sources.registry import open_source
-from recsys.sites.config import ComponentSpec
-from recsys.testing.sources import read_days
+from recsys.events.sources.source import DayRange, Surroundings
+from recsys.sites.config import ComponentSpec, InteractionType
+from recsys.testing.sources import SourceExample, read_days
 
 COLUMNS = {"user_id": "u", "item_id": "i", "event_type": "e", "timestamp": "t"}
 HEADER = "u,i,e,t\n"
@@ -246,3 +254,51 @@ class TestItems:
             "wrong_number_of_columns",
         ]
         assert [file.rows for file in found.files] == [1, 6]
+
+
+GOOD = st.tuples(
+    st.sampled_from(["anna", "bob", "c/d", 'e"f', "g,h", "é☃"]),
+    st.sampled_from(["p1", "p2", "p/3"]),
+    st.sampled_from(["view", "cart"]),
+    st.datetimes(datetime.fromisoformat("2026-03-01"), datetime.fromisoformat("2026-03-02")),
+)
+BROKEN = st.sampled_from([b"", b"a,b", b"a,b,view,0,x", b'"a,b,view,0', b"a,b,\xff,0", b"\0,b,view,0", b"u,i,e,t"])
+
+
+def line(row: tuple[str, str, str, datetime]) -> bytes:
+    text = io.StringIO()
+    writer(text, lineterminator="").writerow([*row[:3], row[3].isoformat() + "Z"])
+    return text.getvalue().encode()
+
+
+@given(good=st.lists(GOOD, max_size=12), broken=st.lists(BROKEN, max_size=6), data=st.data())
+def test_broken_repeated_and_shuffled_rows_leave_the_same_partition_as_the_clean_ones(good, broken, data):
+    clean = [line(row) for row in dict.fromkeys(good)]
+    mixed = data.draw(st.permutations([*map(line, good), *broken]))
+    kept = {}
+    with TemporaryDirectory() as folder:
+        for name, lines in (("clean", clean), ("mixed", mixed)):
+            (Path(folder) / name).write_bytes(b"\n".join([HEADER.strip().encode(), *lines, b""]))
+            spec = ComponentSpec(kind="csv", params={"columns": COLUMNS, "path": f"{folder}/{name}"})
+            kinds = (InteractionType(name="view"), InteractionType(name="cart"))
+            found = SourceExample(spec, DAY, date(2026, 3, 2), kinds).sorted_out(DAY, date(2026, 3, 2))
+            kept[name] = {day: set(each.kept.rows()) for day, each in found.items() if each.kept.height}
+            counts = sum((each.counts for each in found.values()), NO_ROWS)
+            assert counts.rows_in == len(lines)
+            assert counts.kept == len(clean)
+    assert counts.bad == len(broken)
+    assert counts.duplicates == len(good) - len(clean)
+    assert kept["mixed"] == kept["clean"]
+
+
+@pytest.mark.platform
+def test_files_on_s3_are_read_with_the_settings_keys(s3):
+    client = S3Objects(s3).client
+    client.create_bucket(Bucket="tables")
+    for day in (1, 2):
+        body = gzip.compress(f"{HEADER}a,b{day},view,2026-03-0{day}T10:00:00Z\n".encode())
+        client.put_object(Bucket="tables", Key=f"log/2026-03-0{day}.csv.gz", Body=body)
+    spec = ComponentSpec(kind="csv", params={"columns": COLUMNS, "folder": "s3://tables", "path": "log/{day}.csv.gz"})
+    source = open_source(spec, Surroundings(settings=s3))
+    assert read_days(source, date(2026, 3, 2)).rows[c.ITEM_ID].to_list() == ["b2"]
+    assert source.days() == DayRange(DAY, date(2026, 3, 2))
