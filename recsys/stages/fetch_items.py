@@ -11,13 +11,13 @@ import numpy as np
 from recsys import columns as c
 from recsys.datasets.fetched import TELLS, FetchedItems
 from recsys.datasets.manifest import Manifest, Partition
-from recsys.datasets.tables import UPDATED
 from recsys.errors import ConfigError, FetchError
 from recsys.events.fetching.fetcher import ContentApi
 from recsys.events.fetching.outcomes import Outcome, Refused, as_frame
 from recsys.events.fetching.registry import open_content_api
 from recsys.stages import ingest_events
 from recsys.stages.context import StageContext, open_context
+from recsys.stages.lacking_updates import lacking_updates
 from recsys.stages.missing_items import Knowledge, items_by_day, what_is_known
 from recsys.types import Frozen, ItemId, SiteId
 
@@ -205,18 +205,8 @@ def _ingest(
     What is fetched in time without a partition waits for the ingestion of that time: a partition made now, of a day
     that is not over, would end the log in the future.
     """
-    row = [c.ITEM_ID, c.TIMESTAMP]
-    told = fetched.scan().filter(TELLS).select(row)
-    lacking = told.join(context.datasets.read(UPDATED, log).select(row), on=row, how="anti").collect()
-    hours = lacking[c.TIMESTAMP].dt.truncate("1h").unique().sort().to_list()
-    there = {manifest.partition.key: manifest.partition for manifest in log}
-    ingested, waiting = dict[str, Partition](), dict[date, None]()
-    for hour in hours:
-        keys = (Partition.starting(fetched.site, hour, hourly=hourly).key for hourly in (False, True))
-        found = [there[key] for key in keys if key in there]
-        ingested |= {partition.key: partition for partition in found}
-        if not found:
-            waiting[hour.date()] = None
-    for partition in ingested.values():
+    told = fetched.scan().filter(TELLS).select(c.ITEM_ID, c.TIMESTAMP)
+    lacking, waiting = lacking_updates(context.datasets, log, told)
+    for partition in lacking:
         ingest_events.run(site=fetched.site, first=partition.day, hour=partition.hour, context=context)
-    return tuple(ingested), tuple(waiting)
+    return tuple(partition.key for partition in lacking), tuple(waiting)

@@ -26,6 +26,7 @@ from recsys.events.sources.source import Source
 from recsys.events.validation import Rules, check
 from recsys.sites import SiteConfig
 from recsys.stages.context import StageContext
+from recsys.stages.lacking_updates import lacking_updates
 from recsys.types import Frozen, SiteId, UserId
 
 FEEDBACK: Final = "feedback"
@@ -119,12 +120,15 @@ class Ingestion:
                 written.result()
 
     def late_for(self, piece: Sequence[Partition]) -> set[Partition]:
-        """Partitions before ``piece`` for which it brought events, or the web service was told more since."""
+        """Partitions before ``piece`` for which it brought events, or of whose events or items we were told since."""
         late, self._late = self._late, set()
         site, before = self.config.site, piece[0].start
         since = before - timedelta(days=self.config.quality.late_days)
         told = self.context.feedback_counts(site, since, before, hourly=self._rules.hourly)
-        for manifest in self.context.datasets.manifests(site, since.date(), before.date() + timedelta(days=1)):
+        log = self.context.datasets.manifests(site, since.date(), before.date() + timedelta(days=1))
+        updates = self.context.item_updates(site, since, before).lazy()
+        late |= {each for each in lacking_updates(self.context.datasets, log, updates)[0] if each.start < before}
+        for manifest in log:
             partition = manifest.partition
             heard = sum(file.rows for file in manifest.source_files if file.name == FEEDBACK)
             if partition.start < before and told.get(partition.start, 0) != heard:
