@@ -1,5 +1,6 @@
 """Fetching as a stage: who is asked for, what is kept, and going on after a kill. Postgres and the API are real."""
 
+import json
 import os
 import signal
 import subprocess
@@ -324,3 +325,19 @@ def test_killed_anywhere_the_next_run_goes_on(news, write, of_api, api, asked_be
     assert sum(asked.values()) <= 500 + fetch_items.LANDED_TOGETHER + 8
     rows = FetchedItems(context.blobs, SITE).scan().collect()
     assert rows[c.ITEM_ID].sort().to_list() == many
+
+
+def test_the_command_fetches_a_range_and_reports_each_day(news):
+    context = news()
+    start = today(context) - 2 * DAY
+    words = ["backfill", "--what", "items", "--site", SITE, "--start-date", str(start), "--days", "2", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from recsys.cli import main; main()", *words],
+        env=os.environ | context.settings.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(done.stdout)
+    assert (report["seen"], report["fetched"], report["failed"]) == (14, 14, {})
+    assert [(each["day"], each["fetched"]) for each in report["by_day"]] == [(str(start), 2), (str(start + DAY), 12)]
