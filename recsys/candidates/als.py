@@ -4,27 +4,27 @@ Source: Hu, Koren and Volinsky, "Collaborative filtering for implicit feedback d
 ``implicit``.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Self
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
+import scipy.sparse as sp
 from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt
 from threadpoolctl import threadpool_limits
 
-from recsys.candidates.best import Scores, generate_best
+from recsys.candidates.best import Scores
+from recsys.candidates.factors import cosines
 from recsys.candidates.history import History
-from recsys.errors import NotFittedError
-from recsys.types import Frozen, UserId
+from recsys.candidates.query import QueryGenerator, SessionParams
 
 SEED_BELOW = 2**31
 PRECISION = 6
 "Decimals of a score that count: a product of matrices differs below them with the number of users asked at once."
 
 
-class AlsParams(Frozen):
+class AlsParams(SessionParams):
     """Size and regularization of the factors."""
 
     embedding_size: PositiveInt = 64
@@ -36,25 +36,20 @@ class AlsParams(Frozen):
     epochs: PositiveInt = 12
     half_life_days: PositiveFloat | None = 60.0
     "An event this much older than the newest counts half; null: age does not matter."
-    threads: Annotated[int, Field(ge=0)] = 0
-    "Cores used; 0: all. The result is the same."
 
 
-class Als:
-    """Items whose factors point where the user's do."""
+class Als(QueryGenerator[AlsParams]):
+    """Items whose factors point where the user's do; a session's are solved for when it is asked about."""
 
     name = "als"
 
     def __init__(self, params: AlsParams | None = None) -> None:
-        self.params = params or AlsParams()
-        self._history: History | None = None
+        super().__init__(params or AlsParams())
 
-    def fit(self, interactions: pl.DataFrame, *, items: pl.DataFrame, rng: np.random.Generator) -> Self:
-        """Learns float64 factors of every user and item with an event; same rows and rng, same factors."""
+    def _learn(self, interactions: pl.DataFrame, items: pl.DataFrame, rng: np.random.Generator) -> History:
         params = self.params
         history = History.of(interactions, half_life_days=params.half_life_days)
-        matrix = history.matrix.copy()
-        matrix.data = params.alpha * np.log1p(matrix.data)
+        matrix = self._confidence(history.matrix)
         with threadpool_limits(1, "blas"):  # implicit threads over rows itself; BLAS threads inside would fight it
             model = AlternatingLeastSquares(
                 factors=min(params.embedding_size, *matrix.shape),
@@ -70,17 +65,24 @@ class Als:
             model.fit(matrix, show_progress=False)
         self._users: NDArray[np.float64] = model.user_factors
         self._items: NDArray[np.float64] = model.item_factors
-        self._available = history.available(items)
-        self._history = history
-        return self
+        self._ridge = self._items.T @ self._items + params.reg * np.eye(self._items.shape[1])
+        return history
 
-    def generate(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> pl.DataFrame:
-        if self._history is None:
-            raise NotFittedError("als was asked before fit; call fit(interactions, items=…, rng=…) first")
+    def _user_scores(self, rows: NDArray[np.int64]) -> Scores:
+        return np.round(self._users[rows] @ self._items.T, PRECISION).astype(np.float32)
 
-        def score(rows: NDArray[np.int64]) -> Scores:
-            return np.round(self._users[rows] @ self._items.T, PRECISION).astype(np.float32)
+    def _scores(self, queries: sp.csr_matrix) -> Scores:
+        confidence = self._confidence(queries)
+        folded = np.zeros((confidence.shape[0], self._items.shape[1]))
+        for row, (start, stop) in enumerate(pairwise(confidence.indptr)):
+            known, weights = self._items[confidence.indices[start:stop]], confidence.data[start:stop]
+            folded[row] = np.linalg.solve(self._ridge + (known.T * (weights - 1.0)) @ known, known.T @ weights)
+        return np.round(folded @ self._items.T, PRECISION).astype(np.float32)
 
-        return generate_best(
-            self._history, score, users=users, k=k, exclude=exclude, available=self._available, source=self.name
-        )
+    def _item_scores(self, columns: NDArray[np.int64]) -> Scores:
+        return cosines(self._items, columns)
+
+    def _confidence(self, weights: sp.csr_matrix) -> sp.csr_matrix:
+        confidence = weights.copy()
+        confidence.data = self.params.alpha * np.log1p(confidence.data)
+        return confidence

@@ -1,23 +1,26 @@
-"""The k best items of many users: in blocks, with one rule for ties."""
+"""The k best items of many users, sessions or items: in blocks, with one rule for ties."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from recsys import columns as c
-from recsys.candidates.generator import CANDIDATES
-from recsys.candidates.history import History
-from recsys.types import UserId
+from recsys.candidates.generator import CANDIDATES, SESSION_CANDIDATES
+from recsys.candidates.history import positions
 
-BLOCK_CELLS = 8_000_000
-"Scores held at a time: 32 MB."
+BLOCK_CELLS = 4_000_000
+"Scores that a thread holds at a time: 16 MB, and a few times that while the best are chosen."
+NOISE_BITS = 7
+"Of the 24 bits of a score: sums in another order differ there."
 
 Scores = NDArray[np.float32]
 "float32 on purpose: what differs further down is rounding noise of the machine, and must not break ties."
 ScoreBlock = Callable[[NDArray[np.int64]], Scores]
-"Rows of the history → their scores for every item, shape (rows, items); -inf: never."
+"Rows of a matrix → their scores for every item, shape (rows, items); -inf: never."
 
 
 def best_columns(scores: Scores, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -28,62 +31,83 @@ def best_columns(scores: Scores, k: int) -> tuple[NDArray[np.int64], NDArray[np.
     bar = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k, None]
     above = scores > bar
     level = (scores == bar) & np.isfinite(scores)
-    level &= np.cumsum(level, axis=1) <= k - above.sum(axis=1, keepdims=True)
+    level &= np.cumsum(level, axis=1, dtype=np.int32) <= k - above.sum(axis=1, keepdims=True)
     rows, columns = np.nonzero(above | level)
     order = np.lexsort((columns, -scores[rows, columns], rows))
     return rows[order], columns[order]
 
 
-def generate_best(
-    history: History,
+def settled(scores: Scores) -> Scores:
+    """The scores without the bits that are noise: relative steps of 2⁻¹⁷, so that what should tie does."""
+    bits = np.ascontiguousarray(scores, dtype=np.float32).view(np.uint32)
+    rounded = (bits + np.uint32(1 << (NOISE_BITS - 1))) & np.uint32(0xFFFFFFFF ^ ((1 << NOISE_BITS) - 1))
+    settled: Scores = rounded.view(np.float32)
+    return settled
+
+
+def best_items(
     score_block: ScoreBlock,
     *,
-    users: Sequence[UserId],
+    asked: pl.Series,
+    rows: NDArray[np.int64],
+    items: pl.Series,
+    available: NDArray[np.bool_],
     k: int,
     exclude: pl.DataFrame,
-    available: NDArray[np.bool_],
     source: str,
+    threads: int = 0,
 ) -> pl.DataFrame:
-    """The ``k`` best available items of each user with history, schema CANDIDATES; others have no rows.
+    """The ``k`` best available items of each of ``asked``, in their order.
 
-    Each user is scored on its own row, so one user alone gets what it gets among thousands.
+    Each is scored on its own row, so one alone gets what it gets among thousands.
+
+    Args:
+        score_block: scores of some rows.
+        asked: distinct ids, named user_id or session_id.
+        rows: the row of each; -1: there is nothing to say.
+        items: what the columns of the scores are, sorted.
+        available: per column; False: never.
+        k: items for each.
+        exclude: pairs of the name of ``asked`` and item_id that must not come back.
+        source: who says so.
+        threads: blocks scored side by side; 0: as many as there are cores.
+
+    Returns:
+        CANDIDATES, or SESSION_CANDIDATES.
     """
-    asked = pl.DataFrame({c.USER_ID: users}, schema={c.USER_ID: pl.String}).unique(maintain_order=True)
-    names = asked[c.USER_ID].to_list()
-    rows = history.rows_of(names)
-    warm = np.flatnonzero(rows >= 0)
-    forbidden = _forbidden(history, exclude)
-    size = max(1, BLOCK_CELLS // max(1, len(history.items)))
-    frames = [CANDIDATES.to_frame()]
-    for start in range(0, len(warm), size):
-        block = warm[start : start + size]
-        scores = score_block(rows[block])
+    known = np.flatnonzero(rows >= 0)
+    forbidden = _forbidden(exclude, asked, items)
+    size = max(1, BLOCK_CELLS // max(1, len(items)))
+
+    def best(start: int) -> pl.DataFrame:
+        block = known[start : start + size]
+        scores = settled(score_block(rows[block]))
         scores[:, ~available] = -np.inf
-        _forbid(scores, rows[block], forbidden)
+        _forbid(scores, block, forbidden)
         at, columns = best_columns(scores, k)
-        frames.append(
-            as_candidates(
-                users=asked[c.USER_ID].gather(block[at]),
-                items=history.items.gather(columns),
-                scores=scores[at, columns],
-                source=source,
-            )
+        return as_candidates(
+            asked=asked.gather(block[at]), items=items.gather(columns), scores=scores[at, columns], source=source
         )
-    return pl.concat(frames)
+
+    schema = CANDIDATES if asked.name == c.USER_ID else SESSION_CANDIDATES
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        return pl.concat([schema.to_frame(), *pool.map(best, range(0, len(known), size))])
 
 
-def as_candidates(*, users: pl.Series, items: pl.Series, scores: Scores, source: str) -> pl.DataFrame:
-    """Rows already in order, best first within each user, as CANDIDATES."""
-    frame = pl.DataFrame({c.USER_ID: users, c.ITEM_ID: items, c.SCORE: scores}).with_columns(
-        pl.lit(source).alias(c.SOURCE), pl.int_range(1, pl.len() + 1).over(c.USER_ID).alias(c.RANK)
+def as_candidates(*, asked: pl.Series, items: pl.Series, scores: Scores, source: str) -> pl.DataFrame:
+    """Rows already in order, best first within each of ``asked``, as CANDIDATES or SESSION_CANDIDATES."""
+    frame = pl.DataFrame({asked.name: asked, c.ITEM_ID: items, c.SCORE: scores}).with_columns(
+        pl.lit(source).alias(c.SOURCE), pl.int_range(1, pl.len() + 1).over(asked.name).alias(c.RANK)
     )
-    return frame.select(pl.col(name).cast(kind) for name, kind in CANDIDATES.items())
+    schema = CANDIDATES if asked.name == c.USER_ID else SESSION_CANDIDATES
+    return frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
 
 
-def _forbidden(history: History, exclude: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the excluded pairs that the history knows, sorted by row."""
-    rows = history.rows_of(exclude[c.USER_ID].to_list())
-    columns = history.columns_of(exclude[c.ITEM_ID])
+def _forbidden(
+    exclude: pl.DataFrame, asked: pl.Series, items: pl.Series
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions among ``asked`` and columns of the excluded pairs, sorted by the former."""
+    rows, columns = positions(exclude[asked.name], asked), positions(exclude[c.ITEM_ID], items)
     known = np.flatnonzero((rows >= 0) & (columns >= 0))
     order = known[np.argsort(rows[known], kind="stable")]
     return rows[order], columns[order]

@@ -4,23 +4,20 @@ Source: Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019. 
 heaviest event after decay, so the model explains what is bought now, and the user's own old events count less.
 """
 
-from collections.abc import Sequence
-from typing import Self
-
 import numpy as np
 import polars as pl
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
 from scipy.linalg import cho_factor
 from scipy.linalg.lapack import dpotri
 
-from recsys.candidates.best import Scores, generate_best
+from recsys.candidates.best import Scores
 from recsys.candidates.history import History
-from recsys.errors import NotFittedError
-from recsys.types import Frozen, UserId
+from recsys.candidates.query import QueryGenerator, QueryParams
 
 
-class EaseParams(Frozen):
+class EaseParams(QueryParams):
     """Regularization, forgetting, and the size up to which the closed form is affordable."""
 
     reg: PositiveFloat = 100.0
@@ -33,47 +30,31 @@ class EaseParams(Frozen):
     "Only the items of most weight are modelled: memory grows with the square, time with the cube."
 
 
-class Ease:
+class Ease(QueryGenerator[EaseParams]):
     """Items that a linear model expects next to the user's history."""
 
     name = "ease"
 
     def __init__(self, params: EaseParams | None = None) -> None:
-        self.params = params or EaseParams()
-        self._history: History | None = None
+        super().__init__(params or EaseParams())
 
-    def fit(self, interactions: pl.DataFrame, *, items: pl.DataFrame, rng: np.random.Generator) -> Self:
-        """Learns an items × items matrix with an empty diagonal. ``rng`` is not used."""
+    def _learn(self, interactions: pl.DataFrame, items: pl.DataFrame, rng: np.random.Generator) -> History:
         learn = History.of(interactions, half_life_days=self.params.half_life_days, repeats="best").matrix
-        history = History.of(interactions, half_life_days=self.params.query_half_life_days, repeats="best")
         mass = np.asarray(learn.sum(axis=0)).ravel()
-        kept = np.sort(np.argsort(-mass, kind="stable")[: self.params.max_items])
-        self._kept = kept
-        self._effects = _effects(learn[:, kept], self.params.reg)
-        self._available = history.available(items)
-        self._queries = history.matrix[:, kept].tocsr()
-        self._history = history
-        return self
+        self._kept = np.sort(np.argsort(-mass, kind="stable")[: self.params.max_items])
+        self._effects = _effects(learn[:, self._kept], self.params.reg)
+        return History.of(interactions, half_life_days=self.params.query_half_life_days, repeats="best")
 
-    def generate(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> pl.DataFrame:
-        if self._history is None:
-            raise NotFittedError("ease was asked before fit; call fit(interactions, items=…, rng=…) first")
-        width = len(self._history.items)
-
-        def score(rows: NDArray[np.int64]) -> Scores:
-            scores = np.full((len(rows), width), -np.inf, dtype=np.float32)
-            found = self._queries[rows] @ self._effects
-            scores[:, self._kept] = np.where(found > 0, found, -np.inf)
-            return scores
-
-        return generate_best(
-            self._history, score, users=users, k=k, exclude=exclude, available=self._available, source=self.name
-        )
+    def _scores(self, queries: sp.csr_matrix) -> Scores:
+        scores = np.full(queries.shape, -np.inf, dtype=np.float32)
+        found = queries[:, self._kept] @ self._effects
+        scores[:, self._kept] = np.where(found > 0, found, -np.inf)
+        return scores
 
 
-def _effects(matrix: object, reg: float) -> NDArray[np.float32]:
+def _effects(matrix: sp.csr_matrix, reg: float) -> NDArray[np.float32]:
     """B = I - P diag(1 / diag(P)) with P = (XᵀX + reg·I)⁻¹; row: item known, column: item expected."""
-    gram = (matrix.T @ matrix).toarray().astype(np.float64)  # type: ignore[attr-defined]
+    gram = (matrix.T @ matrix).toarray().astype(np.float64)
     diagonal = np.diag_indices(len(gram))
     gram[diagonal] += reg
     factor, _ = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)

@@ -1,7 +1,7 @@
 """Who did how much with what: the sparse matrix that the personal generators learn from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -10,14 +10,25 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from recsys import columns as c
+from recsys.errors import DataError
 from recsys.types import UserId
 
 DAY_IN_MICROSECONDS = 86_400e6
 
 
 def decay(interactions: pl.DataFrame, half_life_days: float | None) -> NDArray[np.float64]:
-    """Weight of each row, halved for every ``half_life_days`` that it lies before the newest row; None: not decayed."""
-    weights = interactions[c.WEIGHT].to_numpy().astype(np.float64)
+    """Weight of each row, halved for every ``half_life_days`` that it lies before the newest row; None: not decayed.
+
+    Raises:
+        DataError: a weight is null, not a finite number, or negative.
+    """
+    weights = interactions[c.WEIGHT].cast(pl.Float64).to_numpy()
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        raise DataError(
+            f"found a weight of {weights[bad][0]} ({bad.sum()} such rows of {len(weights)}), expected finite numbers "
+            "from 0 on; leave such rows out, or mend what computes the weight"
+        )
     if half_life_days is None or interactions.is_empty():
         return weights
     moments = interactions[c.TIMESTAMP].dt.epoch("us").to_numpy()
@@ -39,7 +50,12 @@ class History:
 
     @classmethod
     def of(
-        cls, interactions: pl.DataFrame, *, half_life_days: float | None, repeats: Literal["sum", "best"] = "sum"
+        cls,
+        interactions: pl.DataFrame,
+        *,
+        half_life_days: float | None,
+        repeats: Literal["sum", "best"] = "sum",
+        items: pl.Series | None = None,
     ) -> Self:
         """Builds the matrix, in units of the mean weight of an event: only the ratios of a site's weights matter.
 
@@ -47,13 +63,14 @@ class History:
             interactions: schema INTERACTIONS plus ``weight``.
             half_life_days: see ``decay``.
             repeats: several events of one user with one item are added up, or only the heaviest after decay counts.
+            items: the columns, where they are more than the items with an event; sorted.
         """
         users = interactions[c.USER_ID].unique().sort()
-        items = interactions[c.ITEM_ID].unique().sort()
+        items = interactions[c.ITEM_ID].unique().sort() if items is None else items
         rows = positions(interactions[c.USER_ID], users)
         columns = positions(interactions[c.ITEM_ID], items)
-        unit = decay(interactions, None).mean() if interactions.height else 1.0
-        weights = decay(interactions, half_life_days) / unit
+        unit = decay(interactions, None).mean() if interactions.height else 0.0
+        weights = decay(interactions, half_life_days) / (unit or 1.0)
         order = np.lexsort((weights, columns, rows))
         rows, columns, weights = rows[order], columns[order], weights[order]
         first = np.flatnonzero(np.diff(rows, prepend=-1) | np.diff(columns, prepend=-1))
@@ -63,6 +80,21 @@ class History:
             (values.astype(np.float32), (rows[first], columns[first])), shape=(len(users), len(items))
         )
         return cls(users, items, matrix)
+
+    def heaviest(self, count: int) -> Self:
+        """The same with at most the ``count`` heaviest items of each user, the lower column on ties.
+
+        What is learned from pairs of items costs the square of a user's items; a robot's thousands say little.
+        """
+        sizes = np.diff(self.matrix.indptr)
+        if not (sizes > count).any():
+            return self
+        kept = self.matrix.copy()
+        for row in np.flatnonzero(sizes > count):
+            start, stop = kept.indptr[row], kept.indptr[row + 1]
+            kept.data[start:stop][np.argsort(-kept.data[start:stop], kind="stable")[count:]] = 0.0
+        kept.eliminate_zeros()
+        return replace(self, matrix=kept)
 
     def rows_of(self, users: Sequence[UserId]) -> NDArray[np.int64]:
         """Row of each user; -1 for a user without history."""

@@ -4,9 +4,8 @@ Similarity of i and j: Σ_u w(u,i)·w(u,j)/√n(u) over √((|i| + s)·(|j| + s)
 the number of items of user u: a long history says less about each pair.
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 import numpy as np
 import polars as pl
@@ -15,17 +14,15 @@ from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from recsys import columns as c
-from recsys.candidates.best import Scores, best_columns, generate_best
+from recsys.candidates.best import Scores
 from recsys.candidates.history import History
-from recsys.errors import NotFittedError
-from recsys.types import Frozen, UserId
+from recsys.candidates.query import QueryGenerator, QueryParams
 
-SIMILAR: Final = pl.Schema({c.ITEM_ID: pl.String(), c.SIMILAR_ITEM_ID: pl.String(), c.SCORE: pl.Float64()})
 ITEM_BLOCK: Final = 512
 PAIR_BLOCK: Final = 20_000
 
 
-class ItemItemParams(Frozen):
+class ItemItemParams(QueryParams):
     """Forgetting, damping, and how many neighbours are kept."""
 
     half_life_days: PositiveFloat | None = 30.0
@@ -38,60 +35,33 @@ class ItemItemParams(Frozen):
     "How strongly an item's own size is divided out when it is proposed: 0.5 is the cosine, 0 favours the popular."
     neighbours: PositiveInt = 200
     "Similar items kept per item."
+    max_user_items: PositiveInt = 5000
+    "Only so many of a user's items, the heaviest, teach: time grows with their square."
 
 
-class ItemItem:
+class ItemItem(QueryGenerator[ItemItemParams]):
     """Neighbours of what the user did lately."""
 
     name = "item_item"
 
     def __init__(self, params: ItemItemParams | None = None) -> None:
-        self.params = params or ItemItemParams()
-        self._history: History | None = None
+        super().__init__(params or ItemItemParams())
 
-    def fit(self, interactions: pl.DataFrame, *, items: pl.DataFrame, rng: np.random.Generator) -> Self:
-        """Learns the neighbours of every item. ``rng`` is not used."""
+    def _learn(self, interactions: pl.DataFrame, items: pl.DataFrame, rng: np.random.Generator) -> History:
         params = self.params
-        learn = History.of(interactions, half_life_days=params.half_life_days, repeats="best").matrix
-        self._history = History.of(interactions, half_life_days=params.query_half_life_days, repeats="best")
-        self._available = self._history.available(items)
-        self._neighbours = _similarities(learn, params, self._available)
-        return self
+        learn = History.of(interactions, half_life_days=params.half_life_days, repeats="best")
+        matrix = learn.heaviest(params.max_user_items).matrix
+        self._neighbours = _similarities(matrix, params, learn.available(items))
+        return History.of(interactions, half_life_days=params.query_half_life_days, repeats="best")
 
-    def generate(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> pl.DataFrame:
-        history = self._fitted()
-
-        def score(rows: NDArray[np.int64]) -> Scores:
-            found: Scores = (history.matrix[rows] @ self._neighbours).toarray()
-            found[found <= 0] = -np.inf
-            return found
-
-        return generate_best(
-            history, score, users=users, k=k, exclude=exclude, available=self._available, source=self.name
-        )
+    def _scores(self, queries: sp.csr_matrix) -> Scores:
+        found: Scores = (queries @ self._neighbours).toarray()
+        found[found <= 0] = -np.inf
+        return found
 
     def similar(self, k: int) -> pl.DataFrame:
-        """Says for every item which are near: item_id, similar_item_id, score, rank (1 best).
-
-        At most ``k`` available neighbours, never the item itself.
-        """
-        history = self._fitted()
-        frames = [SIMILAR.to_frame()]
-        for start in range(0, len(history.items), ITEM_BLOCK):
-            scores = self._neighbours[start : start + ITEM_BLOCK].toarray()
-            scores[scores <= 0] = -np.inf
-            at, columns = best_columns(scores, k)
-            frames.append(
-                pl.DataFrame(
-                    {
-                        c.ITEM_ID: history.items.gather(at + start),
-                        c.SIMILAR_ITEM_ID: history.items.gather(columns),
-                        c.SCORE: scores[at, columns].astype(np.float64),
-                    }
-                )
-            )
-        nth = pl.int_range(pl.len()).over(c.ITEM_ID) + 1
-        return pl.concat(frames).with_columns(nth.cast(pl.Int32).alias(c.RANK))
+        """Says for every item which are near: at most ``k`` available neighbours, schema SIMILAR."""
+        return self.similar_to(self._fitted().items.to_list(), k=k)
 
     def because(self, pairs: pl.DataFrame, *, at_most: int = 3) -> pl.DataFrame:
         """``pairs`` (user_id, item_id, …) with ``because``: items of the user's history that speak most for the item.
@@ -114,11 +84,6 @@ class ItemItem:
             for position, column in zip(pair[nth < at_most], item[nth < at_most], strict=True):
                 reasons[block[position]].append(names[column])
         return pairs.with_columns(pl.Series(c.BECAUSE, reasons, dtype=pl.List(pl.String)))
-
-    def _fitted(self) -> History:
-        if self._history is None:
-            raise NotFittedError("item_item was asked before fit; call fit(interactions, items=…, rng=…) first")
-        return self._history
 
 
 def _similarities(matrix: sp.csr_matrix, params: ItemItemParams, available: NDArray[np.bool_]) -> sp.csr_matrix:

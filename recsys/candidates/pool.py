@@ -16,6 +16,11 @@ def no_pairs() -> pl.DataFrame:
     return pl.DataFrame(schema={c.USER_ID: pl.String, c.ITEM_ID: pl.String})
 
 
+def no_session_pairs() -> pl.DataFrame:
+    """The same for sessions."""
+    return pl.DataFrame(schema={c.SESSION_ID: pl.String, c.ITEM_ID: pl.String})
+
+
 def candidate_pool(
     generators: Sequence[CandidateGenerator], users: Sequence[UserId], *, k: int, exclude: pl.DataFrame
 ) -> pl.DataFrame:

@@ -1,19 +1,12 @@
 """What is popular now: weights of all users added up, halved with age. Answers everybody, strangers too."""
 
-from collections.abc import Sequence
-from typing import Self
-
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import PositiveFloat
 
 from recsys import columns as c
-from recsys.candidates.best import as_candidates
-from recsys.candidates.generator import CANDIDATES
 from recsys.candidates.history import decay
-from recsys.errors import NotFittedError
-from recsys.types import Frozen, UserId
+from recsys.candidates.one_list import ListGenerator
+from recsys.types import Frozen
 
 EVERY_CATEGORY = ""
 "The category of the list over the whole catalogue."
@@ -26,41 +19,17 @@ class PopularityParams(Frozen):
     "An event this much older than the newest counts half."
 
 
-class Popularity:
+class Popularity(ListGenerator):
     """The same items for everybody, best first, without what a user must not see."""
 
     name = "popularity"
 
     def __init__(self, params: PopularityParams | None = None) -> None:
+        super().__init__()
         self.params = params or PopularityParams()
-        self._ranking: pl.DataFrame | None = None
 
-    def fit(self, interactions: pl.DataFrame, *, items: pl.DataFrame, rng: np.random.Generator) -> Self:
-        """Learns one list. ``rng`` is not used."""
-        self._ranking = popular_items(interactions, items, half_life_days=self.params.half_life_days)
-        return self
-
-    def generate(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> pl.DataFrame:
-        """``k`` rows for every user while the catalogue has enough, schema CANDIDATES."""
-        if self._ranking is None:
-            raise NotFittedError("popularity was asked before fit; call fit(interactions, items=…, rng=…) first")
-        asked = pl.DataFrame({c.USER_ID: users}, schema={c.USER_ID: pl.String}).unique(maintain_order=True)
-        place = {item: position for position, item in enumerate(self._ranking[c.ITEM_ID])}
-        barred: dict[UserId, list[int]] = {}
-        known = exclude.join(asked, on=c.USER_ID, how="semi").join(self._ranking, on=c.ITEM_ID, how="semi").unique()
-        for user, item in known.select(c.USER_ID, c.ITEM_ID).iter_rows():
-            barred.setdefault(user, []).append(place[item])
-        chosen = [_first_free(len(place), k, barred.get(user, [])) for user in asked[c.USER_ID]]
-        if not chosen:
-            return CANDIDATES.to_frame()
-        columns = np.concatenate(chosen)
-        rows = np.repeat(np.arange(len(chosen)), [len(free) for free in chosen])
-        return as_candidates(
-            users=asked[c.USER_ID].gather(rows),
-            items=self._ranking[c.ITEM_ID].gather(columns),
-            scores=self._ranking[c.SCORE].to_numpy()[columns],
-            source=self.name,
-        )
+    def _rank(self, interactions: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+        return popular_items(interactions, items, half_life_days=self.params.half_life_days)
 
 
 def popular_items(interactions: pl.DataFrame, items: pl.DataFrame, *, half_life_days: float) -> pl.DataFrame:
@@ -97,9 +66,3 @@ def top_popular(
     return pl.concat([overall, inside]).with_columns(
         (pl.int_range(pl.len()).over(c.CATEGORY) + 1).cast(pl.Int32).alias(c.RANK)
     )
-
-
-def _first_free(size: int, k: int, barred: list[int]) -> NDArray[np.int64]:
-    """The first ``k`` positions of 0 … size - 1 that are not barred."""
-    head = np.arange(min(size, k + len(barred)))
-    return head[~np.isin(head, barred)][:k]

@@ -3,12 +3,14 @@
 User u and item i are of one color when u + i is even; every user touched every item of its color but one.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import polars as pl
 
 from recsys import columns as c
+from recsys.candidates.generator import SESSIONS
 from recsys.events.schema import INTERACTIONS, ITEMS
 
 START: Final = datetime(2026, 3, 1, tzinfo=UTC)
@@ -39,6 +41,24 @@ def interactions() -> pl.DataFrame:
     return events([(user(u), item(i), START + timedelta(minutes=n)) for n, (u, i) in enumerate(pairs)])
 
 
+def ratings() -> pl.DataFrame:
+    """Everybody rated every item but its own number and the next one: those of its color 5, the others 1."""
+    pairs = [(u, i) for u in range(SIDE) for i in range(SIDE) if i not in (withheld(u), (withheld(u) + 1) % SIDE)]
+    rated = events([(user(u), item(i), START + timedelta(minutes=n)) for n, (u, i) in enumerate(pairs)])
+    return rated.with_columns(pl.Series(c.VALUE, [1.0 if (u + i) % 2 else 5.0 for u, i in pairs]))
+
+
+def session(number: int) -> list[str]:
+    """What a session of the user's color did, oldest first: every item of the color but its own number."""
+    return [item(i) for i in range(number % 2, SIDE, 2) if i != withheld(number)]
+
+
+def sessions(numbers: Sequence[int]) -> pl.DataFrame:
+    """Sessions named after the numbers, schema SESSIONS."""
+    rows = [(user(n), touched, place) for n in numbers for place, touched in enumerate(session(n), 1)]
+    return pl.DataFrame(rows, schema=SESSIONS, orient="row")
+
+
 def events(rows: list[tuple[str, str, datetime]]) -> pl.DataFrame:
     """Interactions of weight 1 from (user_id, item_id, timestamp); schema INTERACTIONS plus ``weight``."""
     frame = pl.DataFrame(rows, schema=[c.USER_ID, c.ITEM_ID, c.TIMESTAMP], orient="row")
@@ -54,9 +74,15 @@ def events(rows: list[tuple[str, str, datetime]]) -> pl.DataFrame:
 
 
 def catalogue(interactions: pl.DataFrame, *, unavailable: tuple[str, ...] = ()) -> pl.DataFrame:
-    """The items of ``interactions``, schema ITEMS, without properties; all available but ``unavailable``."""
+    """The items of ``interactions``, schema ITEMS, described by their color alone; available but ``unavailable``."""
     items = interactions.select(c.ITEM_ID).unique().sort(c.ITEM_ID)
-    known = {c.ITEM_ID: pl.col(c.ITEM_ID), c.AVAILABLE: ~pl.col(c.ITEM_ID).is_in(list(unavailable))}
+    color = pl.when(pl.col(c.ITEM_ID).str.contains("[13579]$")).then(pl.lit("black")).otherwise(pl.lit("white"))
+    known = {
+        c.ITEM_ID: pl.col(c.ITEM_ID),
+        c.TITLE: "a " + color + " square",
+        c.CATEGORY: color,
+        c.AVAILABLE: ~pl.col(c.ITEM_ID).is_in(list(unavailable)),
+    }
     return items.select(known.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in ITEMS.items())
 
 

@@ -1,13 +1,15 @@
 """Every registered generator, found by discovery, keeps the contract."""
 
-from recsys.candidates.popularity import Popularity
 from recsys.candidates.registry import KINDS
 from recsys.testing.generators import CandidateGeneratorContract
+
+OF_ANOTHER_KIND = {"popularity": {"personal": False}}
+"""What the contract must know of a generator that is not personal, tells nothing new, or learns from other events."""
 
 
 def _suite(kind: str) -> type[CandidateGeneratorContract]:
     params, generator = KINDS[kind]
-    members = {"make": staticmethod(lambda: generator(params())), "personal": generator is not Popularity}
+    members = {"make": staticmethod(lambda: generator(params())), **OF_ANOTHER_KIND.get(kind, {})}
     return type(f"Test_{kind}", (CandidateGeneratorContract,), members)
 
 
