@@ -18,6 +18,7 @@ PER_SECOND: Final[dict[TimeUnit, int]] = {"s": 1, "ms": 10**3, "us": 10**6, "ns"
 FARTHEST: Final = 10**11
 "Seconds from 1970 until the year 5138: beyond it a number of seconds is taken for milliseconds, and so on."
 
+WHOLE_SECONDS: Final = len("2026-01-31T12:00:00")
 WITH_ZONE: Final = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y%m%dT%H%M%S%#z")
 NAIVE: Final = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y%m%dT%H%M%S")
 DATES: Final = ("%Y-%m-%d",)
@@ -68,10 +69,34 @@ def as_utc(told: pl.Series, form: TimeForm) -> pl.Series:
 def _readers(form: TimeForm) -> list[Reader]:
     if form.format:
         return [partial(_naive, format=form.format, timezone=form.timezone)]
+    usual: list[Reader] = [
+        partial(_usual, separator=separator, digits=digits, ending=ending, timezone=form.timezone)
+        for ending in ("Z", "")
+        for separator in ("T", " ")
+        for digits in (0, 3, 6)
+    ]
     with_zone: list[Reader] = [partial(_zoned, format=format) for format in WITH_ZONE]
     naive: list[Reader] = [partial(_naive, format=format, timezone=form.timezone) for format in NAIVE]
     dates: list[Reader] = [partial(_date, format=format, timezone=form.timezone) for format in DATES]
-    return [partial(_epoch_text, unit=form.unit), *with_zone, *naive, *dates]
+    return [partial(_epoch_text, unit=form.unit), *usual, *with_zone, *naive, *dates]
+
+
+def _usual(text: pl.Series, *, separator: str, digits: int, ending: str, timezone: str) -> pl.Series:
+    """Times as 2026-01-31T12:00:00.123Z, all with as many digits and one ending; much faster than by format."""
+    seconds = text.str.head(WHOLE_SECONDS).str.to_datetime(
+        f"%Y-%m-%d{separator}%H:%M:%S", time_unit="us", strict=False, cache=False
+    )
+    told = pl.col(text.name)
+    fits = told.str.len_bytes() == WHOLE_SECONDS + (digits and digits + 1) + len(ending)
+    if ending:
+        fits &= told.str.ends_with(ending)
+    fraction = pl.lit(0)
+    if digits:
+        fits &= told.str.slice(WHOLE_SECONDS, 1) == "."
+        fits &= told.str.slice(WHOLE_SECONDS + 1, 1).is_between(pl.lit("0"), pl.lit("9"))
+        fraction = told.str.slice(WHOLE_SECONDS + 1, digits).cast(pl.Int64, strict=False) * 10 ** (6 - digits)
+    exact = text.to_frame().select(pl.when(fits).then(pl.lit(seconds) + pl.duration(microseconds=fraction)))
+    return _in_utc(exact.to_series(), "UTC" if ending else timezone)
 
 
 def _zoned(text: pl.Series, *, format: str) -> pl.Series:

@@ -10,9 +10,13 @@ from pydantic import SecretStr
 
 from recsys import columns as c
 from recsys.datasets.tables import IMPRESSED, INTERACTED, UPDATED
+from recsys.events.sources.registry import open_source
+from recsys.events.sources.source import DayRange, Surroundings
+from recsys.events.validation import Rules, check
 from recsys.sites import add_site
 from recsys.stages import ingest_events
 from recsys.stages.context import StageContext, open_context
+from recsys.testing.sources import read_days
 
 REAL_DATA = Path(os.environ.get("RECSYS_REAL_DATA") or Path(__file__).parents[4] / "shared" / "data")
 
@@ -65,18 +69,28 @@ def test_avazu(context):
     )
 
 
-@pytest.mark.timeout(1200)
 def test_movielens(context):
-    report = ingest(context, "movielens", "movielens_latest_small", date(1995, 1, 9), 7952)
+    report = ingest(context, "movielens", "movielens_latest_small", date(2016, 1, 1), 290)
+    config = context.site("movielens")
+    source = open_source(config.source, Surroundings("movielens", config.quality, context.settings))
+    everything = read_days(source, date(1995, 1, 9), date(2016, 10, 16))
+    rules = Rules(event_types=("rating", "tag"), earliest=date(1995, 1, 1), latest=date(2101, 1, 1))
+    found = check(everything, rules)
+    assert (found.good.height, found.aside.height) == (100_004 + 1_296, 0)
+    assert found.good[c.EVENT_ID].is_unique().all()
+    assert everything.item_updates.height == everything.item_updates[c.ITEM_ID].n_unique() == 9_125
+    assert source.days() == DayRange(date(1995, 1, 9), date(2016, 10, 16))
+
+    of_the_year = found.good.filter(pl.col(c.TIMESTAMP).dt.year() == 2016)
     assert report.counts.model_dump(exclude={"erased"}) == {
-        "rows_in": 100_004 + 1_296,
-        "kept": 100_004 + 1_296,
+        "rows_in": of_the_year.height,
+        "kept": of_the_year.height,
         "duplicates": 0,
         "quarantined": {},
     }
     log = context.datasets.scan(INTERACTED, "movielens").collect()
-    assert dict(log[c.EVENT_TYPE].value_counts().rows()) == {"rating": 100_004, "tag": 1_296}
+    assert dict(log[c.EVENT_TYPE].value_counts().rows()) == {"rating": 6_225, "tag": 72}
     assert log.filter(pl.col(c.EVENT_TYPE) == "rating")[c.VALUE].is_between(0.5, 5.0).all()
     films = context.datasets.scan(UPDATED, "movielens").collect()
-    assert films[c.ITEM_ID].n_unique() == films.height == 9_125
+    assert films[c.ITEM_ID].is_unique().all()
     assert report.not_covered == 0
