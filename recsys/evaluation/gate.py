@@ -2,11 +2,10 @@
 
 import math
 
-from recsys.evaluation.report import LIVE, RANKED, EvaluationReport
+from recsys.evaluation.contestants import LIVE, POPULARITY, RANKED
+from recsys.evaluation.report import EvaluationReport
 from recsys.sites.config import GatePolicy
 from recsys.types import Frozen
-
-POPULARITY = "popularity"
 
 
 class Check(Frozen):
@@ -78,7 +77,7 @@ def _against_popularity(report: EvaluationReport, policy: GatePolicy, metric: st
     expected = f"a lift of at least {policy.min_lift_over_popularity:.1%}"
     if POPULARITY not in report.contestants:
         return Check(name=name, passed=False, found="not measured", expected=expected)
-    base = report.contestants[POPULARITY].metrics[metric]
+    base = report.contestants[POPULARITY].metrics.get(metric, 0.0)
     lead = report.lead[POPULARITY][metric]
     lift = lead.mean / base if base else (math.inf if lead.mean > 0 else 0.0)
     found = f"{lift:+.1%} (difference {lead.low:+.4f} to {lead.high:+.4f})"
@@ -89,7 +88,7 @@ def _against_popularity(report: EvaluationReport, policy: GatePolicy, metric: st
 
 def _against_live(report: EvaluationReport, policy: GatePolicy, metric: str) -> Check:
     """Refused when the interval of the difference lies wholly below the allowed loss."""
-    base = report.contestants[LIVE].metrics[metric]
+    base = report.contestants[LIVE].metrics.get(metric, 0.0)
     lead = report.lead[LIVE][metric]
     allowed = -policy.max_loss_against_live * base
     return Check(

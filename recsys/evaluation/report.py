@@ -1,35 +1,33 @@
 """How a release did on its later window, beside popularity, each generator alone, and the live release."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import numpy as np
 import polars as pl
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from recsys import columns as c
-from recsys.evaluation.bootstrap import Interval, mean_interval
+from recsys.evaluation.bootstrap import Interval, Resampled
+from recsys.evaluation.catalogue_metrics import catalogue_metrics
+from recsys.evaluation.contestants import COMPARED, DEPTHS, LIVE, RANKED
+from recsys.evaluation.facts import Facts
 from recsys.evaluation.metrics import PER_USER, coverage, metric_name, per_user_metrics
+from recsys.evaluation.paired import PairedTest, paired_test
+from recsys.evaluation.slices import Slice, slices
 from recsys.types import Frozen
 
-DEPTHS: Final = (10, 20)
-COMPARED: Final = ("ndcg@10", "recall@20")
-"""Metrics with intervals and paired differences."""
-RANKED: Final = "ranked"
-"The challenger: the slates of the release that is judged."
-LIVE: Final = "live"
-"The incumbent: the live release's ranker on the same candidates."
+__all__ = ["COMPARED", "DEPTHS", "LIVE", "RANKED", "Contestant", "EvaluationReport", "evaluate"]
 
 
 class Contestant(Frozen):
     """One way to fill the slates."""
 
     metrics: dict[str, float]
-    "Means over users, such as ndcg@10, and coverage@k."
+    "Means over users, such as ndcg@10; coverage@k, and with facts the other metrics of the catalogue."
     intervals: dict[str, Interval]
     "By metric of COMPARED."
     cold: dict[str, float]
-    "The same means over users without history; empty where there are none."
+    "The means over users without history; empty where there are none."
 
 
 class EvaluationReport(Frozen):
@@ -46,6 +44,12 @@ class EvaluationReport(Frozen):
     "By name: ranked, live where there is one, and each generator."
     lead: dict[str, dict[str, Interval]]
     "By rival, then by metric of COMPARED: ranked minus rival, paired per user."
+    lift: dict[str, dict[str, Interval]] = Field(default_factory=dict)
+    "The same as a fraction of the rival's mean; metrics in which the rival may have nothing are left out."
+    tests: dict[str, dict[str, PairedTest]] = Field(default_factory=dict)
+    "By rival, then by metric of COMPARED: whether ranked and rival differ by more than chance."
+    slices: tuple[Slice, ...] = ()
+    "Parts of the users and of the items; none without facts."
 
 
 def evaluate(
@@ -56,6 +60,7 @@ def evaluate(
     catalogue: int,
     window: tuple[AwareDatetime, AwareDatetime],
     rng: np.random.Generator,
+    facts: Facts | None = None,
 ) -> EvaluationReport:
     """Judges every contestant on the same users.
 
@@ -66,19 +71,23 @@ def evaluate(
         catalogue: number of items that could have been shown.
         window: its start and its exclusive end.
         rng: draws the resamples.
+        facts: what was known before the window, for slices and for the metrics of the catalogue; None: without them.
     """
     per_user = {name: per_user_metrics(slate, truth, ks=DEPTHS) for name, slate in slates.items()}
     is_warm = pl.col(c.USER_ID).is_in(pl.Series(warm_users, dtype=pl.String).implode())
     users = per_user[RANKED]
-    lead = {
-        rival: {metric: _interval(users[metric] - found[metric], rng) for metric in COMPARED}
-        for rival, found in per_user.items()
-        if rival != RANKED
+    rivals = [name for name in slates if name != RANKED]
+    columns = [(name, metric) for name in slates for metric in COMPARED]
+    at = {column: number for number, column in enumerate(columns)}
+    values = np.column_stack([per_user[name][metric].to_numpy() for name, metric in columns])
+    means = Resampled(values, rng=rng)
+    lifts = {
+        rival: {metric: means.lift(at[RANKED, metric], at[rival, metric]) for metric in COMPARED} for rival in rivals
     }
     contestants = {
         name: Contestant(
-            metrics=_means(found) | _coverages(slates[name], truth, catalogue),
-            intervals={metric: _interval(found[metric], rng) for metric in COMPARED},
+            metrics=_means(found) | _of_catalogue(slates[name], truth, catalogue, facts, rng),
+            intervals={metric: means.mean(at[name, metric]) for metric in COMPARED},
             cold=_means(found.filter(~is_warm)),
         )
         for name, found in per_user.items()
@@ -89,12 +98,23 @@ def evaluate(
         users=users.height,
         cold_users=users.filter(~is_warm).height,
         contestants=contestants,
-        lead=lead,
+        lead={
+            rival: {metric: means.difference(at[RANKED, metric], at[rival, metric]) for metric in COMPARED}
+            for rival in rivals
+        },
+        lift={
+            rival: {metric: lift for metric, lift in found.items() if lift is not None}
+            for rival, found in lifts.items()
+        },
+        tests={
+            rival: {
+                metric: paired_test(values[:, at[RANKED, metric]] - values[:, at[rival, metric]], rng=rng)
+                for metric in COMPARED
+            }
+            for rival in rivals
+        },
+        slices=slices(slates, per_user, truth, facts, rng=rng) if facts else (),
     )
-
-
-def _interval(values: pl.Series, rng: np.random.Generator) -> Interval:
-    return mean_interval(values.to_numpy(), rng=rng)
 
 
 def _means(per_user: pl.DataFrame) -> dict[str, float]:
@@ -104,6 +124,9 @@ def _means(per_user: pl.DataFrame) -> dict[str, float]:
     return per_user.select(pl.col(names).mean()).row(0, named=True)
 
 
-def _coverages(slates: pl.DataFrame, truth: pl.DataFrame, catalogue: int) -> dict[str, float]:
+def _of_catalogue(
+    slates: pl.DataFrame, truth: pl.DataFrame, catalogue: int, facts: Facts | None, rng: np.random.Generator
+) -> dict[str, float]:
     shown = slates.join(truth.select(c.USER_ID).unique(), on=c.USER_ID, how="semi")
-    return {metric_name("coverage", k): coverage(shown, k=k, catalogue=catalogue) for k in DEPTHS}
+    found = catalogue_metrics(shown, facts, ks=DEPTHS, rng=rng) if facts else {}
+    return found | {metric_name("coverage", k): coverage(shown, k=k, catalogue=catalogue) for k in DEPTHS}

@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from recsys.candidates.registry import KINDS
 from recsys.cli import app
+from recsys.evaluation.catalogue_metrics import OF_SLATES
 from recsys.evaluation.metrics import PER_USER
 from recsys.events.fetching.registry import FETCHERS
 from recsys.events.sources.registry import SOURCES
@@ -74,7 +75,7 @@ def test_every_stage_stands_in_the_architecture(docs, library):
 
 def test_every_metric_has_its_heading(docs):
     headings = re.findall(r"^#+ .*$", docs["docs/metrics.md"], re.MULTILINE)
-    names = {*PER_USER, "coverage"}
+    names = {*PER_USER, "coverage", *OF_SLATES}
     assert {name for name in names if not any(f"`{name}@k`" in heading for heading in headings)} == set()
 
 

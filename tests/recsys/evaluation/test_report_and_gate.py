@@ -48,6 +48,17 @@ def test_the_report_counts_users_and_compares_in_pairs():
     assert RANKED not in found.lead
 
 
+def test_lift_and_tests_go_with_the_lead():
+    found = report(ranked=0.5, popularity=0.4, nobody=0.0)
+    lift = found.lift["popularity"]["ndcg@10"]
+    assert lift.mean == pytest.approx(0.25)
+    assert 0 < lift.low < 0.25 < lift.high
+    test = found.tests["popularity"]["ndcg@10"]
+    assert (test.better, test.equal, test.worse) == (20, 180, 0)
+    assert test.p_randomization < 0.01
+    assert found.lift["nobody"] == {}, "nothing can be a multiple of nothing"
+
+
 def test_coverage_looks_only_at_users_who_are_judged():
     found = report(users=10, ranked=1.0, popularity=0.0)
     assert found.contestants[RANKED].metrics["coverage@10"] == pytest.approx(10 / 250)
@@ -72,6 +83,7 @@ def test_a_first_release_needs_only_to_beat_popularity():
         (report(ranked=0.3, popularity=0.5), "ndcg@10 over popularity is -40.0%"),
         (report(ranked=0.3, popularity=0.3), "ndcg@10 over popularity is +0.0%"),
         (report(ranked=0.5), "not measured"),
+        (report(users=0, ranked=0.5, popularity=0.3, live=0.2), "users judged is 0"),
         (report(ranked=0.5, popularity=0.3, live=0.9), "ndcg@10 against the live release is -0.4000"),
         (report(ranked=0.0, popularity=0.0), "over popularity"),
     ],
