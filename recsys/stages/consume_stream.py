@@ -4,6 +4,7 @@ Messages are put away as they came, in files whose names are their offsets; the 
 again from everything that landed, less often. Where to go on, and which days wait, is read from what is there.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import date, datetime
@@ -23,11 +24,11 @@ from recsys.stages.stream_days import StreamDays
 from recsys.stages.stream_run import StreamRun, lag
 from recsys.types import Frozen, SiteId
 
+LOG: Final = logging.getLogger(__name__)
 KAFKA: Final = "kafka"
+LOOK_SECONDS: Final = 10.0
+"How long ``waiting`` waits for brokers, at most."
 POLL_SECONDS: Final = 0.5
-LOOK_FOR_PARTITIONS: Final = 60.0
-"Seconds after which partitions that were added to the topic are found."
-SETTLE_ATTEMPTS: Final = 3
 
 Until = Literal["idle", "forever"] | float
 "idle: as far as the topic reached when the run began. A number: so many seconds."
@@ -52,6 +53,8 @@ class StreamReport(Frozen):
     "By partition: offsets that the topic had deleted before they were read."
     days: tuple[date, ...]
     "UTC days that were written again."
+    partitions: tuple[str, ...]
+    "Their partitions, as 2026-01-31 or 2026-01-31T05."
 
 
 def run(
@@ -62,7 +65,7 @@ def run(
     from_time: datetime | None = None,
     context: StageContext | None = None,
     progress: Progress | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = LOG.warning,
     stop: Event | None = None,
 ) -> StreamReport:
     """What the topic has is landed and in the event log afterwards, every message once.
@@ -76,7 +79,7 @@ def run(
         context: stores; by default from the environment.
         progress: told from time to time.
         say: told when brokers or stores do not answer, and when they do again; when a day is refused; when messages
-            were deleted before they were read.
+            were deleted before they were read. By default the log is told.
         stop: set it to end the run early, in good order.
 
     Raises:
@@ -118,18 +121,29 @@ def run(
         waiting=going.lag,
         lost=going.lost,
         days=tuple(sorted(days.written)),
+        partitions=tuple(sorted(days.partitions)),
     )
 
 
-def waiting(*, site: SiteId, context: StageContext | None = None) -> int:
-    """How many messages of the site's topic have not landed. Raises as ``run``."""
+class Waiting(Frozen):
+    """What a topic has for the next run."""
+
+    messages: int
+    "Messages that have not landed."
+    ends: dict[int, int]
+    "Where the topic ends, by partition: the same ends are the same messages."
+
+
+def waiting(*, site: SiteId, context: StageContext | None = None) -> Waiting:
+    """What of the site's topic has not landed. Raises as ``run``."""
     context = context or open_context()
     params = topic_of(context.site(site))
-    patience = Patience(params.patience_seconds, Event())
+    patience = Patience(min(LOOK_SECONDS, params.patience_seconds), Event())
     with Topic(params, context.settings, site, patience=patience, say=lambda _: None) as topic:
         extents = topic.extents()
     landed = next_offsets(Landing(context.blobs, site, params.topic).files())
-    return lag(extents, landed)
+    ends = {number: extent.high for number, extent in extents.items()}
+    return Waiting(messages=lag(extents, landed), ends=ends)
 
 
 def topic_of(config: SiteConfig) -> KafkaParams:

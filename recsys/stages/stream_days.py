@@ -27,6 +27,8 @@ class StreamDays:
     "Days that have messages which their partition does not know."
     written: set[date] = field(default_factory=set)
     "Days that were written again."
+    partitions: set[str] = field(default_factory=set)
+    "Their partitions: days, or hours of them."
     refused: dict[date, str] = field(default_factory=dict)
     "Days whose rows were not good enough, and why; the partition as it was stays."
 
@@ -43,7 +45,8 @@ class StreamDays:
         for stretch in _stretches(self.waiting):
             asked, refused = set(stretch), set[date]()
             try:
-                ingest_events.run(site=self.site, first=stretch[0], days=len(stretch), context=self.context)
+                done = ingest_events.run(site=self.site, first=stretch[0], days=len(stretch), context=self.context)
+                self.partitions |= {each.partition for each in (*done.committed, *done.late) if each.day}
             except PartitionRefused as refusal:
                 refused = asked & self._behind()
                 self.refused |= dict.fromkeys(refused, str(refusal))

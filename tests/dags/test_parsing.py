@@ -4,7 +4,14 @@ import sys
 
 from tests.dags.conftest import DAGS, SITES, YAML
 
-KINDS = ("ingest_events", "consume_stream", "fetch_items", "build_candidates", "train_ranker", "release_recommendations")
+KINDS = (
+    "ingest_events",
+    "consume_stream",
+    "fetch_items",
+    "build_candidates",
+    "train_ranker",
+    "release_recommendations",
+)
 HEAVY = (
     "pandas",
     "polars",

@@ -51,7 +51,7 @@ def test_what_the_topic_has_is_in_the_log_once(kafka, topic, make_site):
 def test_a_run_without_news_does_nothing_and_one_with_news_goes_on(kafka, topic, make_site):
     context = make_site()
     kafka.produce(topic, map(event, range(10)), partitions=3)
-    assert consume_stream.waiting(site="shop", context=context) == 10
+    assert consume_stream.waiting(site="shop", context=context).messages == 10
     first = consume_stream.run(site="shop", context=context)
     again = consume_stream.run(site="shop", context=context)
     assert (again.messages, again.files, again.days) == (0, 0, ())
@@ -59,7 +59,7 @@ def test_a_run_without_news_does_nothing_and_one_with_news_goes_on(kafka, topic,
     kafka.produce(topic, [event(10), event(11, day=2)], partitions=3)
     news = consume_stream.run(site="shop", context=context)
     assert (news.messages, [day.day for day in news.days]) == (2, [1, 2])
-    assert consume_stream.waiting(site="shop", context=context) == 0
+    assert consume_stream.waiting(site="shop", context=context).messages == 0
     assert set(kept(context)[c.EVENT_ID]) == ids(range(12))
 
 
@@ -191,7 +191,7 @@ def test_a_bad_day_is_refused_alone_and_comes_when_it_is_good_enough(kafka, topi
         with pytest.raises(PartitionRefused, match=r"2026-08-02.*bad_user_id 70"):
             consume_stream.run(site="shop", context=context)
         assert [str(manifest.day) for manifest in manifests(context)] == ["2026-08-01"]
-    assert consume_stream.waiting(site="shop", context=context) == 0
+    assert consume_stream.waiting(site="shop", context=context).messages == 0
     make_site(quality={"max_bad_share": 0.8})
     consume_stream.run(site="shop", context=context)
     assert kept(context).height == 100
