@@ -118,12 +118,19 @@ def _header(content: BufferedReader, file: RawFile, form: TextForm) -> tuple[tup
         raise SourceError(
             f"{file.location}: found the header {text[:200]!r}, expected {expected}; {_advice(text, form)}"
         )
+    refuse_reserved(names, file.location)
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise SourceError(
             f"{file.location}: found the column {twice[0]!r} more than once in the header, expected each name once; "
             "rename one of them at the source"
         )
     return names, written
+
+
+def refuse_reserved(names: Sequence[str], location: str) -> None:
+    """Raises SourceError when a published column has a name under which we keep where a row stands."""
+    if taken := sorted({c.SOURCE_FILE, c.SOURCE_LINE} & set(names)):
+        raise SourceError(f"{location}: found the column {taken[0]!r}, whose name is taken; rename it at the source")
 
 
 def _names(header: str, delimiter: str, *, quoted: bool) -> tuple[str, ...]:

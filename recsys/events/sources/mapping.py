@@ -23,6 +23,8 @@ WRITTEN: Final = "\n"
 "Column of a frame with the whole row as it is written, one JSON object; no published name has a line break."
 ANSWERS: Final = "answers"
 "request_id of the impression that the same row tells."
+ESCAPES: Final = {chr(code): f"%{code:02X}" for code in (*range(0x20), 0x7F, ord("%"), ord("/"))}
+"Within a made event_id: a slash stands between its parts, and an id has no control characters."
 APART: Final = "\n"
 "Before the name of a column of ``distinct_by``."
 SHOWN: Final = "impression"
@@ -188,12 +190,12 @@ def identity(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:
 
 def _escaped(part: pl.Series) -> pl.Series:
     if part.dtype == pl.List(pl.String):
-        return part.list.eval(pl.element().str.replace_all("%", "%25", literal=True)).list.join("%/")
+        return part.list.eval(pl.element().str.replace_many(ESCAPES)).list.join("/")
     if part.dtype != pl.String:
         return part.dt.epoch("us").cast(pl.String)
-    if not part.str.contains("[%/]").any():
+    if not part.str.contains(r"[%/\x00-\x1f\x7f]").any():
         return part
-    return part.str.replace_all("%", "%25", literal=True).str.replace_all("/", "%2F", literal=True)
+    return part.str.replace_many(ESCAPES)
 
 
 def _interactions(rows: pl.DataFrame, columns: EventColumns) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from recsys import columns as c
 from recsys.errors import SourceError
 from recsys.events.files import RawFile
-from recsys.events.lines import Lines
+from recsys.events.lines import Lines, refuse_reserved
 from recsys.events.schema import QUARANTINE
 from recsys.events.sources.source import Surroundings
 from recsys.events.sources.tables import TableParams, TableSource, mapped
@@ -37,6 +37,7 @@ def read_parquet(file: RawFile, required: Sequence[str]) -> Iterator[Lines]:
                     f"{file.location}: found the columns {', '.join(table.schema_arrow.names)}, expected also "
                     f"{', '.join(missing)}; correct source.params.columns in the site's YAML"
                 )
+            refuse_reserved(table.schema_arrow.names, file.location)
             line = 1
             for batch in table.iter_batches(batch_size=ROWS_AT_ONCE):
                 rows = cast(pl.DataFrame, pl.from_arrow(batch)).with_columns(

@@ -163,6 +163,22 @@ class TestBadFiles:
         with pytest.raises(SourceError, match=r"x\.csv\.gz: found broken data"):
             read(gzip.compress(text)[:-9], name="x.csv.gz")
 
+    def test_strange_ids_are_kept_or_set_aside_as_a_whole(self, tmp_path):
+        ids = ['say "hi"', "naïve ☃", "a,b", "x" * 2**20, "tab\there", "x" * 256, ""]
+        lines = [line((each, "p1", "view", datetime.fromisoformat("2026-03-01T10:00:00"))) for each in ids]
+        (tmp_path / "x.csv").write_bytes(b"\n".join([HEADER.strip().encode(), *lines]))
+        spec = ComponentSpec(kind="csv", params={"columns": COLUMNS, "path": f"{tmp_path}/x.csv"})
+        found = SourceExample(spec, DAY, DAY, (InteractionType(name="view"),)).sorted_out(DAY, DAY)[DAY]
+        assert set(found.kept[c.USER_ID]) == {ids[0], ids[1], ids[2], ids[5]}
+        assert found.quarantine.select(c.SOURCE_LINE, c.REASON).rows() == [(n, "bad_user_id") for n in (5, 6, 8)]
+
+    def test_a_column_with_a_name_of_ours_is_refused(self, read, tmp_path):
+        with pytest.raises(SourceError, match="'source_line', whose name is taken"):
+            read("u,i,e,t,source_line\n")
+        pl.DataFrame({"u": [1], "i": [1], "e": [1], "t": [1], c.SOURCE_FILE: [1]}).write_parquet(tmp_path / "x.parquet")
+        with pytest.raises(SourceError, match="'source_file', whose name is taken"):
+            read_days(opened("parquet", path=f"{tmp_path}/x.parquet"), DAY)
+
     def test_json_lines_that_are_none_are_set_aside(self, read):
         lines = ['{"u": 1, "i": {"a": 2}, "e": "view", "t": 1772359200.5}', "", "[1]", '{"u":', "{}", '{"u": "\0"}']
         content = ("\ufeff" + "\n".join(lines)).encode() + b'\n{"u": "\xff"}'
