@@ -6,19 +6,23 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from recsys.candidates.als import Als, AlsParams
+from recsys.candidates.covisitation import Covisitation, CovisitationParams
 from recsys.candidates.ease import Ease, EaseParams
 from recsys.candidates.generator import CandidateGenerator
 from recsys.candidates.item_item import ItemItem, ItemItemParams
 from recsys.candidates.popularity import Popularity, PopularityParams
+from recsys.candidates.session_knn import SessionKnn, SessionKnnParams
 from recsys.errors import ConfigError
 from recsys.sites.config import ComponentSpec
 from recsys.types import Frozen
 
 KINDS: Final[dict[str, tuple[type[Frozen], Any]]] = {
     Als.name: (AlsParams, Als),
+    Covisitation.name: (CovisitationParams, Covisitation),
     Ease.name: (EaseParams, Ease),
     ItemItem.name: (ItemItemParams, ItemItem),
     Popularity.name: (PopularityParams, Popularity),
+    SessionKnn.name: (SessionKnnParams, SessionKnn),
 }
 """Params and class of each kind of generator."""
 
