@@ -42,4 +42,4 @@ def test_the_example_holds_no_secret() -> None:
 
 def test_every_password_is_generated_or_may_be_empty() -> None:
     hidden = {name for name, field in Settings.model_fields.items() if field.annotation is SecretStr}
-    assert hidden - set(secrets.GENERATED) == {"recsys_notify_urls", "recsys_fetch_headers"}
+    assert hidden - set(secrets.GENERATED) == {"recsys_notify_urls", "recsys_fetch_headers", "recsys_kafka_password"}

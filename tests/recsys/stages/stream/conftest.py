@@ -23,6 +23,8 @@ DAYS = (date(2026, 8, 1), date(2026, 8, 4))
 RECEIVED = int(datetime(2026, 8, 1, 12, tzinfo=UTC).timestamp() * 1000)
 "When the broker took the messages, in milliseconds."
 
+NO_POSTGRES = {"recsys_postgres_password": SecretStr("")}
+
 _numbers = count(1)
 
 
@@ -43,7 +45,7 @@ def make_site(kafka: Broker, topic: str, tmp_path: Path) -> MakeSite:
 
     def make(site: str = "shop", *, quality: dict | None = None, **params: object) -> StageContext:
         folder = tmp_path / site
-        settings = settings_in(folder).model_copy(update={"recsys_postgres_password": SecretStr("")})
+        settings = settings_in(folder).model_copy(update=NO_POSTGRES)
         settings.sites_dir.mkdir(parents=True, exist_ok=True)
         where = {"bootstrap_servers": kafka.bootstrap_servers, "topic": topic}
         config = {

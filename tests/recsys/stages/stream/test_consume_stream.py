@@ -11,10 +11,11 @@ from polars.testing import assert_frame_equal
 
 from recsys import columns as c
 from recsys.datasets.landing import Landing
-from recsys.datasets.tables import IMPRESSED, QUARANTINED, UPDATED
+from recsys.datasets.tables import IMPRESSED, INTERACTED, QUARANTINED, UPDATED
 from recsys.errors import ConfigError, PartitionRefused, SourceError, StoreError
 from recsys.stages import consume_stream
-from tests.recsys.stages.stream.conftest import RECEIVED, counts, event, ids, kept, manifests
+from recsys.stages.context import open_context
+from tests.recsys.stages.stream.conftest import NO_POSTGRES, RECEIVED, counts, event, ids, kept, manifests
 
 
 def landing(context, topic):
@@ -61,6 +62,16 @@ def test_a_run_without_news_does_nothing_and_one_with_news_goes_on(kafka, topic,
     assert (news.messages, [day.day for day in news.days]) == (2, [1, 2])
     assert consume_stream.waiting(site="shop", context=context).messages == 0
     assert set(kept(context)[c.EVENT_ID]) == ids(range(12))
+
+
+def test_messages_land_on_s3_too(kafka, topic, make_site, s3):
+    context = make_site()
+    on_s3 = open_context(s3.model_copy(update={"recsys_sites_dir": context.settings.sites_dir} | NO_POSTGRES))
+    for start in (0, 50):
+        kafka.produce(topic, [event(number, day=1 + number % 20) for number in range(start, start + 50)], partitions=3)
+        assert consume_stream.run(site="shop", context=on_s3).messages == 50
+    assert set(on_s3.datasets.scan(INTERACTED, "shop").collect()[c.EVENT_ID]) == ids(range(100))
+    assert {file.days.exact for file in landing(on_s3, topic).files()} == {False}
 
 
 def test_two_at_once_bring_every_message_once(kafka, topic, make_site):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,9 +18,16 @@ from tests.recsys.stages.stream.conftest import RECEIVED, counts, event, kept
 MESSAGES = 200_000
 KILLS = 10
 FOLLOW = """
+import os, sys
+import dataframely, jinja2  # imported at first use; once for all children is enough
 from recsys.stages import consume_stream
-print("begun", flush=True)
-consume_stream.run(site="shop", until="forever")
+
+for _ in sys.stdin:
+    child = os.fork()  # nothing runs in this process but the waiting
+    if not child:
+        print(os.getpid(), flush=True)
+        consume_stream.run(site="shop", until="forever")
+    os.waitpid(child, 0)
 """
 BAD = ("{", None, b"\xff", event(0, event_type="gaze"))
 
@@ -48,14 +56,15 @@ def test_killed_at_ten_random_moments_every_good_event_is_there_once(kafka, topi
     log = context.settings.recsys_home / "stream.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     landed = []
-    for piece in np.array_split(np.arange(MESSAGES), KILLS):
-        kafka.produce(topic, (messages[number] for number in piece), timestamp=RECEIVED, partitions=3)
-        with log.open("ab") as errors, _process(context, "-c", FOLLOW, stderr=errors) as process:
-            assert process.stdout.readline() == b"begun\n", log.read_text()
+    with log.open("ab") as errors, _process(context, "-c", FOLLOW, stdin=subprocess.PIPE, stderr=errors) as parent:
+        for piece in np.array_split(np.arange(MESSAGES), KILLS):
+            kafka.produce(topic, (messages[number] for number in piece), timestamp=RECEIVED, partitions=3)
+            parent.stdin.write(b"follow\n")
+            parent.stdin.flush()
+            child = int(parent.stdout.readline())
             time.sleep(rng.uniform(0.0, 1.5))
-            assert process.poll() is None, log.read_text()
-            process.kill()
-        landed.append(sum(file.last - file.first + 1 for file in landing.files()))
+            os.kill(child, signal.SIGKILL)  # no such process: it ended by itself, see the log
+            landed.append(sum(file.last - file.first + 1 for file in landing.files()))
     assert len(set(landed)) > KILLS / 3  # many were killed at work
     last = _process(context, "-m", "recsys.cli", "stream", "--site", "shop", "--until-idle", "--json")
     report = json.loads(last.communicate(timeout=120)[0])
@@ -70,7 +79,20 @@ def test_killed_at_ten_random_moments_every_good_event_is_there_once(kafka, topi
     )
 
 
-def _process(context, *words, stderr=None):
-    return subprocess.Popen(
-        [sys.executable, *words], stdout=subprocess.PIPE, stderr=stderr, env=os.environ | context.settings.environment()
-    )
+def test_sigterm_ends_the_command_in_good_order(kafka, topic, make_site):
+    context = make_site(land_seconds=0.2)
+    kafka.produce(topic, map(event, range(100)), partitions=3)
+    process = _process(context, "-m", "recsys.cli", "stream", "--site", "shop", "--json")
+    deadline = time.monotonic() + 60
+    while not Landing(context.blobs, "shop", topic).files():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    report = json.loads(process.communicate(timeout=60)[0])
+    assert (process.returncode, report["waiting"], report["days"]) == (0, 0, ["2026-08-01"])
+    assert kept(context).height == 100
+
+
+def _process(context, *words, **pipes):
+    environment = os.environ | context.settings.environment()
+    return subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, env=environment, **pipes)
