@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import typer
 from rich import get_console
 
-from recsys.cli import events, releases, sites, stages, stream
+from recsys.cli import events, releases, sites, stages, stream, tuning
 from recsys.cli.options import AsJson
 from recsys.cli.printing import print_json
 from recsys.errors import RecsysError
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     help="A recommender platform on Airflow.",
 )
-for commands in (stages, events, stream):
+for commands in (stages, events, stream, tuning):
     app.add_typer(commands.app)
 app.add_typer(sites.app, name="sites")
 app.add_typer(releases.app, name="releases")

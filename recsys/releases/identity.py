@@ -24,9 +24,9 @@ def release_id(site: SiteConfig, *, as_of: datetime, data_hash: str) -> ReleaseI
 def config_hash(site: SiteConfig) -> str:
     """SHA-256 of everything in the site's configuration that can change what is learned or served.
 
-    When Airflow runs and where the data come from are left out.
+    When Airflow runs, where the data come from and how parameters are searched for are left out.
     """
-    content = site.model_dump(mode="json", exclude={"schedule", "source", "catalogue", "title"})
+    content = site.model_dump(mode="json", exclude={"schedule", "source", "catalogue", "title", "tuning"})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

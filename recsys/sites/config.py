@@ -5,6 +5,7 @@ folder that owns the component checks the params, so this module stays light eno
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -20,7 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from recsys.sites.reranking_policy import RerankingPolicy
 from recsys.sites.table_policy import Share, TablePolicy
+from recsys.sites.tuning_policy import TuningPolicy
 from recsys.types import Frozen
 
 
@@ -207,9 +210,11 @@ class SiteConfig(Frozen):
     candidates_per_source: Annotated[int, Field(ge=20, le=1000)] = 100
     "How many items each generator may propose per user."
     ranker: RankerPolicy = RankerPolicy()
+    reranking: RerankingPolicy = RerankingPolicy()
     gate: GatePolicy = GatePolicy()
     serving: ServingPolicy = ServingPolicy()
     retention: RetentionPolicy = RetentionPolicy()
+    tuning: TuningPolicy = TuningPolicy()
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> "SiteConfig":
@@ -235,6 +240,14 @@ class SiteConfig(Frozen):
     @property
     def event_types(self) -> tuple[str, ...]:
         return tuple(interaction.name for interaction in self.interactions)
+
+    def tuned(self, winner: Mapping[str, Mapping[str, Any]]) -> "SiteConfig":
+        """The same site with other parameters, by kind of generator or ``ranker``; parts it has not are left out."""
+        candidates = tuple(
+            spec.model_copy(update={"params": {**spec.params, **winner.get(spec.kind, {})}}) for spec in self.candidates
+        )
+        ranker = RankerPolicy.model_validate({**self.ranker.model_dump(), **winner.get("ranker", {})})
+        return self.model_copy(update={"candidates": candidates, "ranker": ranker})
 
     def proposes(self, kind: str) -> bool:
         """Whether a generator of this kind is among the site's candidates."""

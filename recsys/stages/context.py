@@ -11,6 +11,7 @@ from recsys.datasets.reports import Reports
 from recsys.datasets.store import DatasetStore
 from recsys.events.schema import INTERACTIONS, ITEM_UPDATES
 from recsys.layout import Settings
+from recsys.releases.studies import Winner
 from recsys.serving.feedback import count_events, erasures, read_events
 from recsys.serving.item_updates import read_item_updates
 from recsys.serving.postgres import server_time
@@ -29,6 +30,11 @@ class StageContext:
     def site(self, site: SiteId) -> SiteConfig:
         """The configuration of ``site``, read afresh. Raises UnknownSiteError or ConfigError."""
         return load_site(self.settings.sites_dir, site)
+
+    def tuned_site(self, site: SiteId) -> SiteConfig:
+        """The same with the parameters that tuning found best, where the site says that they are to be used."""
+        config = self.site(site)
+        return config.tuned(Winner.of(self.blobs, site)) if config.tuning.use_winner else config
 
     @property
     def reports(self) -> Reports:

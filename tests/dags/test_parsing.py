@@ -5,6 +5,7 @@ import sys
 from tests.dags.conftest import DAGS, SITES, YAML
 
 KINDS = (
+    "tune",
     "ingest_events",
     "consume_stream",
     "fetch_items",

@@ -21,6 +21,17 @@ STRUCTURE = {
         "release": (["ranker__alpha"], [], ["announce"]),
         "announce": ([], ["release__alpha"], []),
     },
+    "tune__alpha": {
+        "plan": ([], [], ["conclude", "round_1", "round_2", "round_3"]),
+        "round_1": ([], [], ["trials_1"]),
+        "trials_1": ([], [], ["round_2"]),
+        "round_2": ([], [], ["trials_2"]),
+        "trials_2": ([], [], ["round_3"]),
+        "round_3": ([], [], ["trials_3"]),
+        "trials_3": ([], [], ["conclude"]),
+        "conclude": ([], [], ["train"]),
+        "train": ([], [], []),
+    },
     "maintain_storage": {"sites": ([], [], ["maintain"]), "maintain": ([], [], [])},
 }
 """DAG → task → assets it reads, assets it announces, tasks that follow."""
