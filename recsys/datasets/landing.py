@@ -47,6 +47,10 @@ class Landing:
         )
         self.blobs.put(f"{self.folder}/{file.name}", content.getvalue())
 
+    def messages(self, file: Landed) -> pl.DataFrame:
+        """What landed in one file, schema MESSAGES."""
+        return pl.read_parquet(BytesIO(self.blobs.get(f"{self.folder}/{file.name}")), columns=MESSAGES.names())
+
     def days_of(self, file: Landed) -> tuple[date, ...]:
         """All UTC days of a file, also those that its name leaves out."""
         if file.days.exact:

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from recsys.events.quality.lines import LINE_PATTERN, matches
+
 NOT_UTF8: Final = "not_utf8"
 NUL_BYTE: Final = "nul_byte"
 WRONG_COLUMNS: Final = "wrong_number_of_columns"
@@ -32,6 +34,8 @@ class LineForm:
     "False: a quote is a character like any other."
     header: bytes | None = None
     "The header as it is written; a line like it is no row."
+    pattern: str | None = None
+    "What a line must match somewhere; None: anything."
 
 
 def ends_and_suspects(content: bytes, form: LineForm) -> tuple[Places, Mask]:
@@ -59,6 +63,9 @@ def ends_and_suspects(content: bytes, form: LineForm) -> tuple[Places, Mask]:
         lines = np.unique(np.searchsorted(ends, np.flatnonzero(signs >= ASCII_END)))
         starts = np.concatenate(([0], ends + 1))
         suspects[[line for line in lines if not _is_utf8(content[starts[line] : ends[line]])]] = True
+    if form.pattern is not None:
+        written = pl.Series(content.split(b"\n")[:-1], dtype=pl.Binary).cast(pl.String, strict=False)
+        suspects |= ~matches(written, form.pattern).to_numpy()
     return ends, suspects
 
 
@@ -79,7 +86,11 @@ def fields_of(line: bytes, form: LineForm) -> tuple[list[str], str | None]:
             return [], BROKEN_QUOTES
     else:
         fields = text.split(form.delimiter)
-    return fields, None if len(fields) == form.columns else WRONG_COLUMNS
+    if len(fields) != form.columns:
+        return fields, WRONG_COLUMNS
+    if form.pattern is not None and not matches(pl.Series([text]), form.pattern).item():
+        return fields, LINE_PATTERN
+    return fields, None
 
 
 def _quoted(signs: npt.NDArray[np.uint8], delimiter: int, columns: int) -> tuple[Places, Mask]:

@@ -45,6 +45,8 @@ class TextForm:
     delimiter: str = ","
     quoted: bool = True
     "False: a quote is a character like any other."
+    pattern: str | None = None
+    "What every line must match somewhere (``quality.line_pattern``); None: anything."
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def read_lines(file: RawFile, form: TextForm) -> Iterator[Lines]:
     """
     with file.open() as content:
         names, header = _header(content, file, form)
-        line_form = LineForm(len(names), form.delimiter, form.quoted, header)
+        line_form = LineForm(len(names), form.delimiter, form.quoted, header, form.pattern)
         first_line = 1 if form.names else 2
         none = True
         for chunk in chunks_of_lines(content, file.location):
@@ -90,10 +92,10 @@ def read_lines(file: RawFile, form: TextForm) -> Iterator[Lines]:
             yield _parsed(b"", *ends_and_suspects(b"", line_form), names, line_form, name=file.name, first_line=0)
 
 
-def read_csv_lines(file: Path, *, forms: Sequence[Sequence[str]]) -> CsvLines:
+def read_csv_lines(file: Path, *, forms: Sequence[Sequence[str]], pattern: str | None = None) -> CsvLines:
     """As ``read_lines``, of a comma separated file that has one of the headers ``forms``, as a whole."""
     raw = local_file(file)
-    parts = list(read_lines(raw, TextForm(forms=tuple(tuple(form) for form in forms))))
+    parts = list(read_lines(raw, TextForm(forms=tuple(tuple(form) for form in forms), pattern=pattern)))
     rows, rejected = pl.concat(part.rows for part in parts), pl.concat(part.rejected for part in parts)
     return CsvLines(rows, rejected, raw.sha256)
 

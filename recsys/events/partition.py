@@ -119,9 +119,9 @@ def _without(rows: pl.DataFrame, forgotten: pl.DataFrame) -> pl.DataFrame:
     return known.filter((pl.col(c.TIMESTAMP) < pl.col(c.ERASED_AT)).not_().fill_null(True)).drop(c.ERASED_AT)
 
 
-def naming(users: Sequence[UserId]) -> pl.Expr:
-    """Whether a row of the quarantine names one of these users, as a whole word."""
-    raw = pl.col(c.RAW)
+def naming(users: Sequence[UserId], column: str = c.RAW) -> pl.Expr:
+    """Whether the text of a row (by default, of the quarantine) names one of these users, as a whole word."""
+    raw = pl.col(column)
     named = pl.lit(False)
     for start in range(0, len(users), USERS_AT_ONCE):
         some = list(users[start : start + USERS_AT_ONCE])

@@ -1,6 +1,6 @@
 """What a source hands over: every row it read, good or bad, with the file and line it came from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -69,8 +69,8 @@ class RawBatch:
     "Files whose last rows are in this batch."
     filing: Filing | None = None
     "None: the rows may be of any time."
-    unreadable: Mapping[date, str] = field(default_factory=dict)
-    "Days whose file is not in the published form, and what is wrong with it. They have no rows."
+    unreadable: str | None = None
+    "Why the files of ``filing`` cannot be read; None where they can. Such a batch has no rows."
 
 
 NO_BATCH: Final = RawBatch(pl.DataFrame(schema=RAW), pl.DataFrame())
@@ -100,5 +100,5 @@ def whole(batches: Iterable[RawBatch]) -> RawBatch:
         item_updates=pl.concat(batch.item_updates for batch in found),
         files=tuple(file for batch in found for file in batch.files),
         filing=found[0].filing,
-        unreadable={day: fault for batch in found for day, fault in batch.unreadable.items()},
+        unreadable=next((batch.unreadable for batch in found if batch.unreadable), None),
     )

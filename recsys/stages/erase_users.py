@@ -8,11 +8,14 @@ from pydantic import NonNegativeInt
 
 from recsys import columns as c
 from recsys.datasets.erasures import Erasures
+from recsys.datasets.landing import Landing
 from recsys.datasets.manifest import Manifest, UndatedManifest
 from recsys.datasets.store import UNDATED
 from recsys.datasets.tables import IMPRESSED, INTERACTED, QUARANTINED, UPDATED
 from recsys.events.partition import FORGOTTEN, Checked, naming, without
 from recsys.events.quality import QualityReport
+from recsys.events.stream.forgetting import is_forgotten
+from recsys.events.stream.params import KafkaParams, sane_times
 from recsys.serving.feedback import erasure_met, pending_erasures
 from recsys.stages.context import StageContext, open_context
 from recsys.stages.ingestion import commit
@@ -33,9 +36,9 @@ class ErasureReport(Frozen):
 def run(*, site: SiteId, context: StageContext | None = None) -> ErasureReport:
     """Nothing that these users did before they asked is in a partition of the log; done again, nothing changes.
 
-    Each rewritten partition says in its counts how many rows were erased. What was set aside keeps file, line and reason
-    alone. Old objects, which readers may still hold, go with the next ``maintain_storage``. Releases made from now on do
-    not know these users. Killed half-way, the next run goes on.
+    Each rewritten partition says in its counts how many rows were erased. What was set aside keeps file, line and
+    reason alone. Landed messages of a stream go too. Old objects, which readers may still hold, go with the next
+    ``maintain_storage``. Releases made from now on do not know these users. Killed half-way, the next run goes on.
 
     Raises:
         StoreError: Postgres or the object store did not answer; requests that were not met stay open.
@@ -52,6 +55,7 @@ def run(*, site: SiteId, context: StageContext | None = None) -> ErasureReport:
     for judgement in (*context.reports.committed(site), *context.reports.refused(site)):
         if _shows(judgement, erased):
             context.reports.keep(judgement.without_rows())
+    _forget_messages(context, site, erased)
     log = Erasures(context.blobs, site)
     for user, erased_at in erased.items():
         partitions = [key for key, users in found.items() if user in users]
@@ -75,6 +79,20 @@ def _affected(context: StageContext, site: SiteId, erased: Mapping[UserId, datet
         *store.having(QUARANTINED, everywhere, blanks),
     ]
     return list({id(manifest): manifest for manifest in hits}.values())
+
+
+def _forget_messages(context: StageContext, site: SiteId, erased: Mapping[UserId, datetime]) -> None:
+    """What landed of a stream is the raw record of its days; their messages leave it, the offsets stay."""
+    config = context.site(site)
+    if config.source.kind != "kafka":
+        return
+    params = KafkaParams.model_validate(config.source.params)
+    landing = Landing(context.blobs, site, params.topic)
+    for file in landing.files():
+        messages = landing.messages(file)
+        forgotten = is_forgotten(messages, erased, params.form, sane_times(config.quality))
+        if forgotten.any():
+            landing.land(file, messages.filter(~forgotten))
 
 
 def _told_before(erased: Mapping[UserId, datetime]) -> pl.Expr:

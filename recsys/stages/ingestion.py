@@ -20,7 +20,7 @@ from recsys.errors import StoreError
 from recsys.events.counts import RowCounts
 from recsys.events.partition import Checked, without
 from recsys.events.quality import PastDay, QualityReport, judged
-from recsys.events.raw import RawBatch, SourceFile, from_interactions
+from recsys.events.raw import Filing, RawBatch, SourceFile, from_interactions
 from recsys.events.shelf import ASIDE, GOOD, UPDATES, Shelf
 from recsys.events.sources.source import Source
 from recsys.events.validation import Rules, check
@@ -144,7 +144,8 @@ class Ingestion:
             if batch.filing and batch.filing.late and start <= batch.filing.start < end:
                 self._note_late(good, start)
             read.files += batch.files
-            read.unreadable |= batch.unreadable
+            if batch.unreadable and batch.filing:
+                read.unreadable.append((batch.filing, batch.unreadable))
         told = self.context.feedback(self.config.site, start, end)
         self._shelve(shelf, from_interactions(told, source=FEEDBACK), start, end)
         for (slot,), rows in self._slotted(told).partition_by(c.PARTITION, as_dict=True, include_key=False).items():
@@ -198,7 +199,7 @@ class Ingestion:
         if partition is None:
             of_rows = sum(file.rows for file in files)
             return judged(UNDATED, checked, quality, site=site, source_files=files, of_rows=of_rows)
-        unreadable = read.unreadable.get(partition.day)
+        unreadable = read.fault_of(partition)
         report = judged(
             partition.key, checked, quality, site=site, past=past, source_files=files, unreadable=unreadable
         )
@@ -255,9 +256,16 @@ class _Read:
     """What was read beside rows."""
 
     files: tuple[SourceFile, ...] = ()
-    unreadable: dict[date, str] = field(default_factory=dict)
+    unreadable: list[tuple[Filing, str]] = field(default_factory=list)
     feedback: dict[datetime, SourceFile] = field(default_factory=dict)
     "By partition."
+
+    def fault_of(self, partition: Partition) -> str | None:
+        """Why files of this time could not be read; None where all could."""
+        faults = (
+            why for filing, why in self.unreadable if filing.start < partition.end and partition.start < filing.end
+        )
+        return next(faults, None)
 
     def files_of(self, partition: Partition | None) -> tuple[SourceFile, ...]:
         if partition is None:

@@ -14,7 +14,9 @@ _BEFORE = "_before"
 
 
 def catalogue(params: ShopParams, dice: Keyed, day: int) -> pl.DataFrame:
-    """Every item in the catalogue on ``day``, and those withdrawn that day as unavailable; of title, category, price and availability nothing is null.
+    """Every item in the catalogue on ``day``, and those withdrawn that day as unavailable.
+
+    Of title, category, price and availability nothing is null.
 
     Schema ITEM_UPDATES, sorted by item; everything is known at the first instant of ``day``.
     """

@@ -52,7 +52,8 @@ class AvazuParams(Frozen):
 def avazu(params: AvazuParams, surroundings: Surroundings) -> TableSource:
     """The source of kind ``avazu``."""
     pattern = f"{params.path.rstrip('/')}/{params.file}"
-    table = Table(FiledPath(pattern, surroundings.settings), partial(read_lines, form=TextForm((HEADER,))), _told)
+    form = TextForm((HEADER,), pattern=surroundings.quality.line_pattern)
+    table = Table(FiledPath(pattern, surroundings.settings), partial(read_lines, form=form), _told)
     return TableSource(pattern, [table], surroundings.quality)
 
 

@@ -41,6 +41,7 @@ def csv_files(params: CsvParams, surroundings: Surroundings) -> TableSource:
             names=params.header if of_events else (),
             delimiter=params.delimiter,
             quoted=params.quoted,
+            pattern=surroundings.quality.line_pattern if of_events else None,
         )
         return read_lines(file, form)
 

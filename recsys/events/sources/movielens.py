@@ -55,9 +55,8 @@ class MovieLens(TableSource):
     def __init__(self, params: MovieLensParams, surroundings: Surroundings) -> None:
         def table(name: str, header: tuple[str, ...], columns: EventColumns) -> Table:
             path = FiledPath(f"{folder}/{name}", surroundings.settings)
-            return Table(
-                path, partial(read_lines, form=TextForm((header,))), partial(events, columns, TimeForm(unit="s"))
-            )
+            form = TextForm((header,), pattern=surroundings.quality.line_pattern)
+            return Table(path, partial(read_lines, form=form), partial(events, columns, TimeForm(unit="s")))
 
         folder = params.path.rstrip("/")
         common = {"user_id": Told(column=USER), "item_id": Told(column=MOVIE), "timestamp": SECONDS}

@@ -1,6 +1,7 @@
 """Files with one JSON object a line."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -10,6 +11,7 @@ from recsys import columns as c
 from recsys.events.files import RawFile
 from recsys.events.line_faults import NOT_UTF8, NUL_BYTE
 from recsys.events.lines import BYTE_ORDER_MARK, Lines, chunks_of_lines
+from recsys.events.quality.lines import LINE_PATTERN, matches
 from recsys.events.schema import QUARANTINE
 from recsys.events.sources.mapping import WRITTEN
 from recsys.events.sources.source import Surroundings
@@ -25,8 +27,10 @@ class NdjsonParams(TableParams):
     """Nothing more is to be said of JSON lines; a column ``a.b`` is the value of b within a."""
 
 
-def read_ndjson(file: RawFile, required: Sequence[str]) -> Iterator[Lines]:
+def read_ndjson(file: RawFile, required: Sequence[str], *, pattern: str | None = None) -> Iterator[Lines]:
     """All lines, some at a time: the columns ``required`` as text or lists of texts, and the line as it is written.
+
+    Lines that do not match ``pattern`` somewhere are rejected; None: any line is fine.
 
     Raises:
         SourceError: the file cannot be read.
@@ -37,17 +41,20 @@ def read_ndjson(file: RawFile, required: Sequence[str]) -> Iterator[Lines]:
         first_line = 1
         for chunk in chunks_of_lines(content, file.location):
             lines = chunk.split(b"\n")[:-1]
-            yield _parsed(lines, required, name=file.name, first_line=first_line)
+            yield _parsed(lines, required, name=file.name, first_line=first_line, pattern=pattern)
             first_line += len(lines)
 
 
-def _parsed(lines: list[bytes], required: Sequence[str], *, name: str, first_line: int) -> Lines:
+def _parsed(lines: list[bytes], required: Sequence[str], *, name: str, first_line: int, pattern: str | None) -> Lines:
+    unlike = _unlike(lines, pattern)
     rejected: list[tuple[str, int, str, str]] = []
     numbers: list[int] = []
     texts: list[str] = []
     objects: list[dict[str, Any]] = []
     for number, line in enumerate(lines, first_line):
         found, fault = _object(line)
+        if fault is None and number - first_line in unlike:
+            fault = LINE_PATTERN
         if fault:
             text = line.decode("utf-8", errors="backslashreplace")
             rejected.append((name, number, fault, orjson.dumps({"line": text}).decode()))
@@ -60,6 +67,14 @@ def _parsed(lines: list[bytes], required: Sequence[str], *, name: str, first_lin
     return Lines(
         rows.with_columns(pl.lit(name).alias(c.SOURCE_FILE)), pl.DataFrame(rejected, schema=QUARANTINE, orient="row")
     )
+
+
+def _unlike(lines: list[bytes], pattern: str | None) -> set[int]:
+    """Positions of the lines that do not match."""
+    if pattern is None:
+        return set()
+    written = pl.Series(lines, dtype=pl.Binary).cast(pl.String, strict=False)
+    return set((~matches(written, pattern)).arg_true())
 
 
 def _object(line: bytes) -> tuple[dict[str, Any], str | None]:
@@ -98,4 +113,4 @@ def _text(value: Any) -> str | None:
 
 def ndjson_files(params: NdjsonParams, surroundings: Surroundings) -> TableSource:
     """The source of kind ``ndjson``."""
-    return mapped(params, surroundings, read_ndjson)
+    return mapped(params, surroundings, partial(read_ndjson, pattern=surroundings.quality.line_pattern))

@@ -56,6 +56,7 @@ class OnlineRetail:
 
     def __init__(self, params: OnlineRetailParams, surroundings: Surroundings) -> None:
         self._folder = params.path
+        self._line_pattern = surroundings.quality.line_pattern
 
     def days(self) -> DayRange:
         files = self._files()
@@ -67,9 +68,9 @@ class OnlineRetail:
             if filing.end <= start or filing.start >= end:
                 continue
             try:
-                lines = read_csv_lines(file, forms=[HEADER])
+                lines = read_csv_lines(file, forms=[HEADER], pattern=self._line_pattern)
             except SourceError as fault:
-                yield replace(NO_BATCH, unreadable={day: str(fault)})
+                yield replace(NO_BATCH, filing=filing, unreadable=str(fault))
                 continue
             invoice_lines = _judged(lines.rows)
             yield rejected(lines.rejected, filing=filing)

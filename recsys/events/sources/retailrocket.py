@@ -76,6 +76,7 @@ class RetailRocket:
     def __init__(self, params: RetailRocketParams, surroundings: Surroundings) -> None:
         self._folder = params.path
         self._events = params.events
+        self._line_pattern = surroundings.quality.line_pattern
         self._earliest = date.fromisoformat(surroundings.quality.earliest)
         self._latest = date.fromisoformat(surroundings.quality.latest)
 
@@ -120,7 +121,7 @@ class RetailRocket:
                 f"found no folder {self._folder}; expected the one with {self._events}. "
                 "Correct source.params.path in the site's YAML"
             )
-        lines = read_csv_lines(self._folder / self._events, forms=list(FORMS))
+        lines = read_csv_lines(self._folder / self._events, forms=list(FORMS), pattern=self._line_pattern)
         header = tuple(lines.rows.columns[: -len((c.SOURCE_FILE, c.SOURCE_LINE))])
         return _as_raw(lines.rows, FORMS[header]), lines
 

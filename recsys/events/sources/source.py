@@ -53,6 +53,6 @@ class Source(Protocol):
         is looked for where it lies.
 
         Raises:
-            SourceError: as ``days``; the fault of a file that holds one day alone is told in ``unreadable`` instead.
+            SourceError: as ``days``; the fault of files that are filed by time is told in ``unreadable`` instead.
         """
         ...

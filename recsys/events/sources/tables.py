@@ -86,7 +86,7 @@ class Table:
             except SourceError as fault:
                 if filing is None:
                     raise
-                yield replace(NO_BATCH, unreadable={filing.start.date(): str(fault)})
+                yield replace(NO_BATCH, filing=filing, unreadable=str(fault))
 
     def _told(self, file: RawFile, filing: Filing | None) -> Iterator[RawBatch]:
         rows = 0

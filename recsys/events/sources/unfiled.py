@@ -40,7 +40,8 @@ class Unfiled:
         span = pl.col(c.TIMESTAMP).is_between(start, end, closed="left")
         asked = (span | ~sane(surroundings)).fill_null(True)
         count = 0
-        for lines in read_lines(self.file, self.form):
+        form = replace(self.form, pattern=surroundings.quality.line_pattern)
+        for lines in read_lines(self.file, form):
             rows = self.told(lines.rows.with_row_index(LINE).with_columns(self.moment.alias(c.TIMESTAMP)))
             count += rows.height + lines.rejected.height
             rows = rows.filter(asked)

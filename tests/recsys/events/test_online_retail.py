@@ -4,7 +4,7 @@ import pytest
 
 from recsys import columns as c
 from recsys.errors import SourceError
-from recsys.events.raw import Filing
+from recsys.events.raw import Filing, whole
 from recsys.events.sources.registry import open_source
 from recsys.sites.config import ComponentSpec
 from recsys.testing.sources import read_days
@@ -102,10 +102,12 @@ def test_a_file_in_another_form_spoils_its_own_day_alone(tmp_path):
     (tmp_path / "2010-12-02.csv").write_text(f"{HEADER}\n{line(time='2010-12-02 08:26:00')}\n")
     (tmp_path / "2010-12-03.csv").write_text("")
     source = open_source(ComponentSpec(kind="online_retail", params={"path": tmp_path}))
-    batch = read_days(source, date(2010, 12, 1), date(2010, 12, 3))
-    assert batch.rows[c.SOURCE_FILE].to_list() == ["2010-12-02.csv"]
-    assert "found the header 'a,b', expected InvoiceNo" in batch.unreadable[date(2010, 12, 1)]
-    assert "empty file" in batch.unreadable[date(2010, 12, 3)]
+    start, end = Filing.on(date(2010, 12, 1)).start, Filing.on(date(2010, 12, 3)).end
+    batches = list(source.read(start, end))
+    assert whole(batches).rows[c.SOURCE_FILE].to_list() == ["2010-12-02.csv"]
+    faults = {batch.filing.start.date(): batch.unreadable for batch in batches if batch.unreadable}
+    assert "found the header 'a,b', expected InvoiceNo" in faults[date(2010, 12, 1)]
+    assert "empty file" in faults[date(2010, 12, 3)]
 
 
 def test_a_missing_or_empty_folder_or_a_stray_file_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """A user who asked to be forgotten is nowhere in the log afterwards, and everybody else is where they were."""
 
 import asyncio
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
@@ -9,7 +10,10 @@ import pytest
 
 from recsys import columns as c
 from recsys.datasets.erasures import Erasures
+from recsys.datasets.landing import Landing
 from recsys.datasets.tables import INTERACTED, QUARANTINED
+from recsys.events.stream.landed import MESSAGES, Days, Landed
+from recsys.events.stream.params import KafkaParams
 from recsys.serving import feedback
 from recsys.serving.migrate import migrate
 from recsys.sites import add_site
@@ -46,10 +50,10 @@ def ingest(context):
     return ingest_events.run(site=SITE, first=FIRST, days=3, context=context)
 
 
-def ask(context, user: str, at: datetime = ASKED) -> None:
+def ask(context, user: str, at: datetime = ASKED, *, site: str = SITE) -> None:
     async def forget() -> None:
         async with asyncpg.create_pool(context.dsn) as pool:
-            await feedback.erase_user(pool, SITE, user, at)
+            await feedback.erase_user(pool, site, user, at)
 
     asyncio.run(forget())
 
@@ -119,3 +123,35 @@ def test_the_objects_of_before_go_with_the_next_clean_up(context):
     left = context.blobs.list(f"events/{SITE}/data/{INTERACTED}/")
     frames = [pl.read_parquet(context.blobs.location(key)) for key in left]
     assert sorted(when.day for when in pl.concat(frames).filter(pl.col(c.USER_ID) == "77")[c.TIMESTAMP]) == [3]
+
+
+STREAM = """
+site: stream
+source: {kind: kafka, params: {bootstrap_servers: "127.0.0.1:9", topic: clicks}}
+interactions: [{name: view}]
+serving: {exclude_bought: false, purchase_event: view}
+"""
+
+
+def test_landed_messages_of_the_user_go_too_and_the_offsets_stay(context):
+    (context.settings.sites_dir / "stream.yaml").write_text(STREAM)
+    config = context.site("stream")
+    params = KafkaParams.model_validate(config.source.params)
+    told = [
+        {"event_id": str(n), "user_id": user, "item_id": "7", "event_type": "view", "timestamp": "2010-12-01T08:00:00Z"}
+        for n, user in enumerate(["77", "177", "77"])
+    ]
+    texts = [*map(json.dumps, told), '{"user_id": "77", "broken']
+    messages = pl.DataFrame(
+        {c.OFFSET: range(10, 14), c.TIMESTAMP: [ASKED] * 4, c.MESSAGE: texts, c.REASON: [None] * 4}, schema=MESSAGES
+    )
+    landing = Landing(context.blobs, "stream", "clicks")
+    file = Landed(0, 10, 13, Days((FIRST,)), params.told_by(config.quality))
+    landing.land(file, messages)
+    ingest_events.run(site="stream", first=FIRST, context=context)
+    ask(context, "77", site="stream")
+    assert erase_users.run(site="stream", context=context).rows == 2
+    (left,) = landing.files()
+    assert (left.first, left.last) == (10, 13)
+    assert landing.messages(left)[c.MESSAGE].to_list() == [texts[1]]
+    assert ingest_events.run(site="stream", first=FIRST, context=context).counts.kept == 1

@@ -51,7 +51,7 @@ class Snowplow:
                 try:
                     yield from self._batches(files, filing)
                 except SourceError as fault:
-                    yield replace(NO_BATCH, filing=filing, unreadable={hour.date(): str(fault)})
+                    yield replace(NO_BATCH, filing=filing, unreadable=str(fault))
 
     def _batches(self, files: list[RawFile], filing: Filing) -> Iterator[RawBatch]:
         """One hour. It is read once where it fits into memory; else once for its visits, and again for its rows."""
