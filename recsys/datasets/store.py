@@ -20,7 +20,6 @@ import polars as pl
 from recsys.datasets.blobs import Blobs
 from recsys.datasets.manifest import DataObject, Manifest, Partition, UndatedManifest, data_hash
 from recsys.datasets.tables import QUARANTINED, TABLES, Table
-from recsys.errors import PartitionRefused
 from recsys.events.counts import RowCounts
 from recsys.events.raw import SourceFile
 from recsys.events.schema import require
@@ -62,10 +61,8 @@ class DatasetStore:
 
         Raises:
             SchemaError: a frame is not in its table's schema; nothing was written.
-            PartitionRefused: the day is committed as a whole and this is an hour of it, or the other way round.
             StoreError: the store did not take it; the old partition, if any, is untouched.
         """
-        self._refuse_mixture(partition)
         whole = {name: frames.get(name, pl.DataFrame(schema=table.schema)) for name, table in TABLES.items()}
         manifest = Manifest(
             site=partition.site,
@@ -77,18 +74,6 @@ class DatasetStore:
         )
         self._switch(manifest, partition.key)
         return manifest
-
-    def _refuse_mixture(self, partition: Partition) -> None:
-        day = partition.day.isoformat()
-        of_the_day = self.blobs.list(_manifest_key(partition.site, day).removesuffix(".json"))
-        known = {_name(key) for key in of_the_day}
-        clashing = known - {day} if partition.hour is None else known & {day}
-        if clashing:
-            raise PartitionRefused(
-                f"site {partition.site}, {partition.key}: found {', '.join(sorted(clashing))} committed already, "
-                "expected days or hours of one day, not both. Set schedule.partition as it was, or give the site "
-                "another name"
-            )
 
     def commit_undated(
         self, site: SiteId, quarantine: pl.DataFrame, *, counts: RowCounts, source_files: Sequence[SourceFile] = ()

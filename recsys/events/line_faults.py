@@ -64,9 +64,13 @@ def ends_and_suspects(content: bytes, form: LineForm) -> tuple[Places, Mask]:
         starts = np.concatenate(([0], ends + 1))
         suspects[[line for line in lines if not _is_utf8(content[starts[line] : ends[line]])]] = True
     if form.pattern is not None:
-        written = pl.Series(content.split(b"\n")[:-1], dtype=pl.Binary).cast(pl.String, strict=False)
-        suspects |= ~matches(written, form.pattern).to_numpy()
+        suspects |= ~matches(as_text(content.split(b"\n")[:-1]), form.pattern).to_numpy()
     return ends, suspects
+
+
+def as_text(lines: list[bytes]) -> pl.Series:
+    """The lines as text; what is no UTF-8 stands as a replacement character."""
+    return pl.Series([line.decode("utf-8", errors="replace") for line in lines], dtype=pl.String)
 
 
 def fields_of(line: bytes, form: LineForm) -> tuple[list[str], str | None]:

@@ -16,7 +16,7 @@ from recsys import columns as c
 from recsys.datasets.manifest import Partition, UndatedManifest
 from recsys.datasets.store import UNDATED
 from recsys.datasets.tables import IMPRESSED, INTERACTED, QUARANTINED, UPDATED
-from recsys.errors import StoreError
+from recsys.errors import PartitionRefused, StoreError
 from recsys.events.counts import RowCounts
 from recsys.events.partition import Checked, without
 from recsys.events.quality import PastDay, QualityReport, judged
@@ -98,6 +98,7 @@ class Ingestion:
             known: partitions that were committed before; they are written even when nothing is left of them.
         """
         site, store = self.config.site, self.context.datasets
+        self._refuse_mixture(piece)
         with Shelf() as shelf, ThreadPoolExecutor(self.parallel) as writers:
             read = self._fill(shelf, piece)
             reach = self.source.days()
@@ -118,6 +119,17 @@ class Ingestion:
                     yield partition
             for written in pending:
                 written.result()
+
+    def _refuse_mixture(self, piece: Sequence[Partition]) -> None:
+        site, after = self.config.site, piece[-1].day + timedelta(days=1)
+        known = {each.partition for each in self.context.datasets.manifests(site, piece[0].day, after)}
+        days = {partition.day for partition in piece}
+        other = [each.key for each in known if each.day in days and (each.hour is None) == self._rules.hourly]
+        if other:
+            raise PartitionRefused(
+                f"site {site}: found {', '.join(sorted(other)[:5])} committed already, expected days or hours of one day, "
+                "not both. Set schedule.partition as it was, or give the site another name"
+            )
 
     def late_for(self, piece: Sequence[Partition]) -> set[Partition]:
         """Partitions before ``piece`` for which it brought events, or of whose events or items we were told since."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from recsys import columns as c
 from recsys.events.files import RawFile
-from recsys.events.line_faults import NOT_UTF8, NUL_BYTE
+from recsys.events.line_faults import NOT_UTF8, NUL_BYTE, as_text
 from recsys.events.lines import BYTE_ORDER_MARK, Lines, chunks_of_lines
 from recsys.events.quality.lines import LINE_PATTERN, matches
 from recsys.events.schema import QUARANTINE
@@ -73,8 +73,7 @@ def _unlike(lines: list[bytes], pattern: str | None) -> set[int]:
     """Positions of the lines that do not match."""
     if pattern is None:
         return set()
-    written = pl.Series(lines, dtype=pl.Binary).cast(pl.String, strict=False)
-    return set((~matches(written, pattern)).arg_true())
+    return set((~matches(as_text(lines), pattern)).arg_true())
 
 
 def _object(line: bytes) -> tuple[dict[str, Any], str | None]:

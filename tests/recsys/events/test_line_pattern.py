@@ -51,6 +51,14 @@ def test_lines_that_do_not_match_are_set_aside_and_the_others_are_not_touched(tm
     assert kept.rows() == any_line.filter(any_line[c.SOURCE_LINE].is_in(kept[c.SOURCE_LINE].implode())).rows()
 
 
+def test_bytes_that_are_no_text_beside_a_pattern_are_set_aside_as_such(tmp_path):
+    spec = csv(tmp_path)
+    file = tmp_path / "events.csv"
+    file.write_bytes(file.read_bytes() + b"u\xff9,i,2010-12-01T09:00:00Z\n")
+    found = read_days(open_source(spec, Surroundings(quality=QualityPolicy(line_pattern="^u"))), DAY).rows
+    assert sorted(found[c.REASON].drop_nulls()) == ["line_pattern", "line_pattern", "not_utf8"]
+
+
 def test_a_pattern_that_cannot_be_read_is_named(tmp_path):
     surroundings = Surroundings(
         quality=QualityPolicy.model_construct(**QualityPolicy().model_dump() | {"line_pattern": "("})
