@@ -70,15 +70,15 @@ class Settings(BaseSettings):
     recsys_notify_urls: SecretStr = SecretStr("")
     "Where failures are told: addresses of Telegram, Slack, e-mail …, separated by blanks; empty: nowhere."
 
+    recsys_fetch_headers: SecretStr = SecretStr("")
+    """Secret headers for content APIs, by site: one JSON object, {"my_shop": {"Authorization": "Bearer …"}};
+    empty: none."""
+
     recsys_web_port: int = 8000
     recsys_web_workers: int = Field(default=1, ge=1)
     recsys_read_key: SecretStr = SecretStr("")
     recsys_write_key: SecretStr = SecretStr("")
     recsys_admin_key: SecretStr = SecretStr("")
-    recsys_fetch_headers: SecretStr = SecretStr("")
-    """Secret headers for content APIs, by site: one JSON object, {"my_shop": {"Authorization": "Bearer …"}};
-    empty: none."""
-
     recsys_require_keys: bool = False
     "Ask for API keys on loopback too, e.g. behind a proxy on the same machine."
 
