@@ -18,7 +18,7 @@ from recsys.events.stream.forgetting import is_forgotten
 from recsys.events.stream.params import KafkaParams, sane_times
 from recsys.serving.feedback import erasure_met, pending_erasures
 from recsys.stages.context import StageContext, open_context
-from recsys.stages.ingestion import commit
+from recsys.stages.partitions import commit
 from recsys.types import Frozen, SiteId, UserId
 
 

@@ -10,7 +10,8 @@ from recsys.events.counts import NO_ROWS, RowCounts
 from recsys.events.sources.registry import open_source
 from recsys.events.sources.source import Surroundings
 from recsys.stages.context import StageContext, open_context
-from recsys.stages.ingestion import Ingestion, PartitionReport, Unfinished
+from recsys.stages.ingestion import Ingestion
+from recsys.stages.partitions import PartitionReport, Unfinished
 from recsys.types import Frozen, SiteId
 
 DAYS_AT_ONCE: Final = 40

@@ -13,11 +13,9 @@ import polars as pl
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from recsys import columns as c
-from recsys.datasets.manifest import Partition, UndatedManifest
+from recsys.datasets.manifest import Partition
 from recsys.datasets.store import UNDATED
-from recsys.datasets.tables import IMPRESSED, INTERACTED, QUARANTINED, UPDATED
 from recsys.errors import PartitionRefused, StoreError
-from recsys.events.counts import RowCounts
 from recsys.events.partition import Checked, without
 from recsys.events.quality import PastDay, QualityReport, judged
 from recsys.events.raw import Filing, RawBatch, SourceFile, from_interactions
@@ -27,45 +25,13 @@ from recsys.events.validation import Rules, check
 from recsys.sites import SiteConfig
 from recsys.stages.context import StageContext
 from recsys.stages.lacking_updates import lacking_updates
-from recsys.types import Frozen, SiteId, UserId
+from recsys.stages.partitions import PartitionReport, commit
+from recsys.types import UserId
 
 FEEDBACK: Final = "feedback"
 "Stands for the file of rows that came through the web service."
 ATTEMPTS: Final = 3
 "How often a partition is written before it is reported as not written."
-
-
-class PartitionReport(Frozen):
-    """One committed partition."""
-
-    partition: str
-    "As 2026-01-31 or 2026-01-31T05; undated: the rows whose day cannot be told."
-    day: date | None
-    counts: RowCounts
-    content_hash: dict[str, str]
-    "sha256 by table."
-
-
-@dataclass(frozen=True)
-class Unfinished:
-    """What did not go into the log, and why."""
-
-    site: SiteId
-    refused: dict[Partition | None, str]
-    unwritten: dict[Partition | None, str]
-    committed: int
-
-    @property
-    def sentence(self) -> str:
-        faults = self.refused | self.unwritten
-        lines = "".join(f"\n  {each.key if each else 'rows without a day'}: {why}" for each, why in faults.items())
-        counted = [f"{len(self.refused)} partition{'s' * (len(self.refused) != 1)} refused"] * bool(self.refused)
-        counted += [f"{len(self.unwritten)} could not be written"] * bool(self.unwritten)
-        return (
-            f"site {self.site}: {', '.join(counted)}, {self.committed} committed; what was committed before for the "
-            f"others is untouched.{lines}\nCorrect the rows at their source and ingest these days again, or change "
-            "quality in the site's YAML"
-        )
 
 
 @dataclass
@@ -237,30 +203,6 @@ class Ingestion:
                     self.context.reports.keep(report)
         except StoreError as fault:
             self.unwritten[partition] = str(fault)
-
-
-def commit(
-    context: StageContext, site: SiteId, partition: Partition | None, checked: Checked, files: tuple[SourceFile, ...]
-) -> PartitionReport:
-    """The partition is in the event log afterwards, in place of the one before; None: the rows without a day."""
-    counts, store = checked.counts, context.datasets
-    manifest: UndatedManifest
-    if partition is None:
-        manifest = store.commit_undated(site, checked.quarantine, counts=counts, source_files=files)
-    else:
-        frames = {
-            INTERACTED: checked.kept,
-            IMPRESSED: checked.impressions,
-            UPDATED: checked.item_updates,
-            QUARANTINED: checked.quarantine,
-        }
-        manifest = store.commit(partition, frames, counts=counts, source_files=files)
-    return PartitionReport(
-        partition=partition.key if partition else UNDATED,
-        day=partition.day if partition else None,
-        counts=counts,
-        content_hash={name: data.content_hash for name, data in manifest.tables.items()},
-    )
 
 
 @dataclass
