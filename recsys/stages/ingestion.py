@@ -93,8 +93,8 @@ class Ingestion:
         other = [each.key for each in known if each.day in days and (each.hour is None) == self._rules.hourly]
         if other:
             raise PartitionRefused(
-                f"site {site}: found {', '.join(sorted(other)[:5])} committed already, expected days or hours of one day, "
-                "not both. Set schedule.partition as it was, or give the site another name"
+                f"site {site}: found {', '.join(sorted(other)[:5])} committed already, expected days or hours of one "
+                "day, not both. Set schedule.partition as it was, or give the site another name"
             )
 
     def late_for(self, piece: Sequence[Partition]) -> set[Partition]:
