@@ -22,7 +22,7 @@ def first_highest(values: NDArray[np.floating], count: int) -> NDArray[np.bool_]
     if count >= len(values):
         return np.ones(len(values), dtype=bool)
     bar = np.partition(values, len(values) - count)[len(values) - count]
-    chosen = values > bar
+    chosen: NDArray[np.bool_] = values > bar
     level = np.flatnonzero(values == bar)
     chosen[level[: count - int(chosen.sum())]] = True
     return chosen

@@ -1,7 +1,7 @@
 """Who did what after what: the items of every user or session, in order, one sequence after the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -66,12 +66,39 @@ class Sequences:
         return History(users.sort(), by_user.items, by_user.ends(position_decay)[users.arg_sort().to_numpy()])
 
     @classmethod
-    def of_lists(cls, lists: Sequence[Sequence[ItemId]]) -> Self:
-        """Lists of item ids as they stand, oldest first; every event weighs 1."""
+    def of_lists(cls, lists: Sequence[Sequence[ItemId]], *, items: pl.Series | None = None) -> Self:
+        """Lists of item ids as they stand, oldest first; every event weighs 1.
+
+        ``items``: what the columns are, sorted; ids that are not there are skipped. None: all that come.
+        """
         flat = pl.Series(c.ITEM_ID, [item for sequence in lists for item in sequence], dtype=pl.String)
-        items = flat.unique().sort()
-        starts = np.concatenate([[0], np.cumsum([len(sequence) for sequence in lists])]).astype(np.int64)
-        return cls(items, positions(flat, items), starts, steps_within(starts), np.ones(len(flat)))
+        items = flat.unique().sort() if items is None else items
+        columns = positions(flat, items)
+        known = np.concatenate([[0], np.cumsum(columns >= 0)])
+        starts = known[np.concatenate([[0], np.cumsum([len(sequence) for sequence in lists])]).astype(np.int64)]
+        columns = columns[columns >= 0]
+        return cls(items, columns, starts, steps_within(starts), np.ones(len(columns)))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Events of each sequence."""
+        return np.diff(self.starts)
+
+    def last(self) -> NDArray[np.int64]:
+        """The newest column of each sequence; -1 for an empty one."""
+        last = np.full(len(self), -1, dtype=np.int64)
+        last[self.lengths > 0] = self.columns[self.starts[1:][self.lengths > 0] - 1]
+        return last
+
+    def without_last(self) -> Self:
+        """The same sequences, each without its newest event."""
+        kept = np.ones(len(self.columns), dtype=bool)
+        kept[self.starts[1:][self.lengths > 0] - 1] = False
+        return self.taken(kept)
+
+    def weighted(self, weights: NDArray[np.float64]) -> Self:
+        """The same sequences with other weights."""
+        return replace(self, weights=weights)
 
     def taken(self, events: NDArray[np.bool_]) -> Self:
         """The same sequences and items, with those events alone."""
@@ -80,17 +107,21 @@ class Sequences:
             self.items, self.columns[events], kept[self.starts], self.moments[events], self.weights[events]
         )
 
+    def heads(self, sequence: NDArray[np.int64], length: NDArray[np.int64]) -> Self:
+        """The first ``length`` events of each of some sequences, as sequences of their own."""
+        starts = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
+        at = np.repeat(self.starts[sequence], length) + steps_within(starts)
+        return type(self)(self.items, self.columns[at], starts, self.moments[at], self.weights[at])
+
+    def picked(self, numbers: NDArray[np.int64]) -> Self:
+        """Some of the sequences, in another order; -1 gives an empty one."""
+        there = np.where(numbers >= 0, numbers, 0)
+        return self.heads(there, np.where(numbers >= 0, self.lengths[there], 0))
+
     def between(self, first: int, last: int) -> Self:
         """Sequences ``first`` … ``last - 1``; the items stay."""
-        start, stop = self.starts[first], self.starts[last]
-        inside = slice(start, stop)
-        return type(self)(
-            self.items,
-            self.columns[inside],
-            self.starts[first : last + 1] - start,
-            self.moments[inside],
-            self.weights[inside],
-        )
+        numbers = np.arange(first, last)
+        return self.heads(numbers, self.lengths[first:last])
 
     def ends(self, position_decay: float, *, at_most: int = 50) -> sp.csr_matrix:
         """One row of weights per sequence: what lies n moments before its end counts ``position_decay`` to the n.

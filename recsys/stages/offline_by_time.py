@@ -1,0 +1,148 @@
+"""Two-stage training on a table of events: generators before label windows, a ranker on what then happened."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from recsys import columns as c
+from recsys.candidates.popularity import Popularity
+from recsys.errors import NotEnoughData
+from recsys.events.schema import INTERACTIONS, ITEMS
+from recsys.features.feature_set import FeatureSet
+from recsys.ranking.candidate_rows import Recall, fit_recall
+from recsys.ranking.ranker import Ranker
+from recsys.ranking.slates import rank_rows
+from recsys.ranking.training_rows import gains, label_windows, training_rows
+from recsys.sites.config import ComponentSpec, InteractionType, SiteConfig
+from recsys.stages.steps import Steps
+from recsys.types import UserId
+
+SEED: Final = 7
+RANKED: Final = "ranked"
+NAMES: Final = {"addtocart": "cart", "add_to_cart": "cart", "transaction": "purchase", "buy": "purchase"}
+KNOWN: Final = {
+    "view": InteractionType(name="view", weight=1.0, gain=1),
+    "cart": InteractionType(name="cart", weight=3.0, gain=2),
+    "purchase": InteractionType(name="purchase", weight=5.0, gain=3),
+}
+"""What events mean by default; one of another type counts as a view."""
+LABEL_DAYS: Final = 14
+
+
+def recommend_by_time(
+    log: pl.DataFrame, items: pl.DataFrame | None, users: Sequence[UserId], *, k: int, steps: Steps
+) -> pl.DataFrame:
+    """user_id, item_id, rank for every one of ``users``, with every default of a site.
+
+    Args:
+        log: user_id, item_id, event_type, value, timestamp (UTC); what a user has there is not recommended.
+        items: item_id and any other columns of the catalogue; None: nothing is told of items.
+        users: who is asked about; one without history gets what is popular.
+        k: positions for each.
+        steps: takes down what it costs.
+    """
+    return contest(log, items, users, k=k, steps=steps)[RANKED].select(c.USER_ID, c.ITEM_ID, c.RANK)
+
+
+def contest(
+    log: pl.DataFrame, items: pl.DataFrame | None, users: Sequence[UserId], *, k: int, steps: Steps
+) -> dict[str, pl.DataFrame]:
+    """Slates (user_id, item_id, rank) by contestant: ``ranked``, and each generator alone.
+
+    A generator that does not know a user shows the popular.
+    """
+    interactions = as_interactions(log)
+    site = default_site(interactions)
+    rng = np.random.default_rng(SEED)
+    as_of = midnight_after(interactions)
+    with steps.measured("train the ranker") as rows:
+        ranker = _trained(interactions, items, site, as_of, rng)
+        rows.append(log.height)
+    with steps.measured("fit the generators") as rows:
+        recall = _recall_at(interactions, items, site, as_of, rng)
+        rows.append(log.height)
+    with steps.measured("propose and rank") as rows:
+        pool = recall.pool(users, k=site.candidates_per_source, exclude=_touched(interactions))
+        pairs = recall.rows(pool)
+        slates = {RANKED: rank_rows(pairs, ranker.score(pairs), sources=recall.sources, size=k)}
+        rows.append(pairs.height)
+    popular = pool.filter(pl.col(c.SOURCE) == Popularity.name)
+    for source in recall.sources:
+        own = pool.filter(pl.col(c.SOURCE) == source)
+        slates[source] = pl.concat([own, popular.join(own, on=c.USER_ID, how="anti")]).filter(pl.col(c.RANK) <= k)
+    return slates
+
+
+def as_interactions(log: pl.DataFrame) -> pl.DataFrame:
+    """The log as INTERACTIONS; the row number is the event_id, types have the names of a site."""
+    named = log.with_columns(
+        pl.int_range(pl.len()).cast(pl.String).alias(c.EVENT_ID), pl.col(c.EVENT_TYPE).replace(NAMES)
+    )
+    return named.select(
+        pl.col(name).cast(kind) if name in named.columns else pl.lit(None, kind).alias(name)
+        for name, kind in INTERACTIONS.items()
+    )
+
+
+def default_site(interactions: pl.DataFrame) -> SiteConfig:
+    """Every default of the platform, for the event types that there are."""
+    names = sorted({*interactions[c.EVENT_TYPE].unique(), *KNOWN})
+    types = tuple(KNOWN.get(name, KNOWN["view"]).model_copy(update={"name": name}) for name in names)
+    return SiteConfig(site="offline", source=ComponentSpec(kind="none"), interactions=types)
+
+
+def midnight_after(log: pl.DataFrame) -> datetime:
+    """The UTC midnight after the newest event."""
+    newest = log[c.TIMESTAMP].dt.truncate("1d").max()
+    if not isinstance(newest, datetime):
+        raise NotEnoughData("found a log without events, expected at least one with a time; name another file")
+    return newest + timedelta(days=1)
+
+
+def _trained(
+    log: pl.DataFrame, items: pl.DataFrame | None, site: SiteConfig, as_of: datetime, rng: np.random.Generator
+) -> Ranker:
+    parts = []
+    for start, end in label_windows(as_of, days=LABEL_DAYS, count=site.windows.label_windows):
+        recall = _recall_at(log, items, site, start, rng)
+        seen = _touched(recall.interactions)
+        labels = gains(log, site.interactions, start=start, end=end, exclude=seen)
+        users = labels[c.USER_ID].unique().sort().to_list()
+        rows = recall.rows(recall.pool(users, k=site.candidates_per_source, exclude=seen))
+        parts.append(
+            training_rows(rows, labels, as_of=start, negatives_per_user=site.ranker.negatives_per_user, rng=rng)
+        )
+    features = FeatureSet.of([spec.kind for spec in site.candidates])
+    return Ranker(features, site.ranker).fit(pl.concat(parts), rng=rng)
+
+
+def _recall_at(
+    log: pl.DataFrame, items: pl.DataFrame | None, site: SiteConfig, moment: datetime, rng: np.random.Generator
+) -> Recall:
+    known = log.filter(pl.col(c.TIMESTAMP) < moment)
+    return fit_recall(
+        known, _catalogue(known, items), specs=site.candidates, types=site.interactions, as_of=moment, rng=rng
+    )
+
+
+def _catalogue(log: pl.DataFrame, items: pl.DataFrame | None) -> pl.DataFrame:
+    """Every item with an event, with what is told of it, schema ITEMS; available unless it is told not to be."""
+    known = log.select(c.ITEM_ID).unique().sort(c.ITEM_ID)
+    if items is not None:
+        told = items.select(c.ITEM_ID, *(name for name in ITEMS if name in items.columns and name != c.ITEM_ID))
+        known = known.join(told, on=c.ITEM_ID, how="left", maintain_order="left")
+    if c.AVAILABLE not in known.columns:
+        known = known.with_columns(pl.lit(None, pl.Boolean).alias(c.AVAILABLE))
+    known = known.with_columns(pl.col(c.AVAILABLE).fill_null(True))
+    return known.select(
+        pl.col(name).cast(kind) if name in known.columns else pl.lit(None, kind).alias(name)
+        for name, kind in ITEMS.items()
+    )
+
+
+def _touched(log: pl.DataFrame) -> pl.DataFrame:
+    """Distinct pairs with an event."""
+    return log.select(c.USER_ID, c.ITEM_ID).unique()
