@@ -104,7 +104,7 @@ def _of_items(truth: pl.DataFrame, facts: Facts) -> Iterator[tuple[str, str, pl.
     age = pl.col(c.ITEM_AGE_DAYS)
     yield "item age", "never met before", known.filter(age.is_null())
     for start, end in AGES:
-        name = f"{start} to {end} days" if end else f"{start} days and more"
+        name = f"{start} days and more" if end is None else f"{start} to {end} days" if start else f"under {end} days"
         yield "item age", name, known.filter(age.is_between(start, end or 2**62, closed="left"))
     if facts.has_categories:
         yield from _of_categories(known.with_columns(pl.col(c.CATEGORY).fill_null("no category")))

@@ -92,6 +92,12 @@ class Ranker:
             c.IMPORTANCE, c.FEATURE, descending=[True, False]
         )
 
+    def contributions(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        """SHAP values: how much each feature moves each row's score, shape (len(rows), features); without the prior."""
+        pool = Pool(self._table(rows), cat_features=list(self.features.categorical))
+        values: NDArray[np.float64] = self.model.get_feature_importance(pool, type="ShapValues", thread_count=THREADS)
+        return values[:, :-1]
+
     @property
     def model(self) -> CatBoost:
         """The fitted CatBoost model itself.

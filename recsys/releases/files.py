@@ -27,6 +27,7 @@ RECOMMENDATIONS: Final = "recommendations.parquet"
 CATBOOST_MODEL: Final = "catboost_model.cbm"
 RANKER: Final = "ranker.json"
 REPORT: Final = "report.json"
+PAGE: Final = "report.html"
 MANIFEST: Final = "manifest.json"
 
 SERVED: Final = (TOP_POPULAR, SIMILAR, ITEMS, RECOMMENDATIONS)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from catboost import CatBoost
 
 TOP_FEATURES_SHOWN = 30
+OF_THE_CURVE = 0
+"""Time of the points of a curve: they have steps, not times. The final value of the same metric has one."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,22 @@ class Tracking:
             mlflow.MlflowClient().set_model_version_tag(self.model_name, version, "release_id", release_id)
         return TrackedModel(run_id=run.info.run_id, version=version)
 
-    def log_evaluation(self, run_id: str, metrics: Mapping[str, float], report: dict[str, Any]) -> None:
-        """Adds what the later window said to the run of the training."""
+    def log_evaluation(self, run_id: str, metrics: Mapping[str, float], report: dict[str, Any], page: str) -> None:
+        """Adds what the later window said to the run of the training; ``page`` is the same as HTML, for people."""
         import mlflow
 
         mlflow.set_tracking_uri(self.uri)
         with redirect_stdout(sys.stderr), mlflow.start_run(run_id=run_id):
             mlflow.log_metrics({_metric(name): value for name, value in metrics.items()})
             mlflow.log_dict(report, "evaluation_report.json")
+            mlflow.log_text(page, "report.html")
+
+    def curve(self, run_id: str, metric: str) -> list[float]:
+        """The metric after each tree, as ``log_ranker`` logged it; none where the run has no such curve."""
+        import mlflow
+
+        points = mlflow.MlflowClient(tracking_uri=self.uri).get_metric_history(run_id, _metric(metric))
+        return [point.value for point in sorted(points, key=lambda each: each.step) if point.timestamp == OF_THE_CURVE]
 
     def point(self, alias: str, version: str) -> None:
         """Moves an alias (``live``, ``challenger``) of the site's ranker to a version."""
@@ -113,7 +123,7 @@ class Tracking:
         from mlflow.entities import Metric
 
         points = [
-            Metric(_metric(name), value, timestamp=0, step=step)
+            Metric(_metric(name), value, timestamp=OF_THE_CURVE, step=step)
             for name in curve.columns
             for step, value in enumerate(curve[name])
         ]

@@ -4,23 +4,23 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from recsys import columns as c
-from recsys.datasets.splits import cut_windows
 from recsys.errors import FeatureMismatch
 from recsys.evaluation.gate import GateDecision, decide
-from recsys.evaluation.report import LIVE, RANKED, EvaluationReport, evaluate
+from recsys.evaluation.report import LIVE, RANKED, EvaluationReport
 from recsys.features.feature_set import FeatureSet
-from recsys.ranking.ranker import Ranker
+from recsys.ranking.ranker import CURVE, Ranker
 from recsys.releases import files as f
+from recsys.releases.judging import judge
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import EXPLAINED_BY, Log
-from recsys.releases.slates import contestants, recommendations, slates
+from recsys.releases.page.findings import findings
+from recsys.releases.page.render import render
+from recsys.releases.rearranging import reranking
+from recsys.releases.slates import recommendations, slates
 from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle
 from recsys.serving.publishing import publish
-from recsys.sites import SiteConfig
 from recsys.stages.change_release import activate
 from recsys.stages.context import StageContext, open_context
 from recsys.types import Frozen, ReleaseId, SiteId
@@ -53,17 +53,22 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
         StoreError: rows in Postgres ≠ rows in the manifest; the live release is untouched.
     """
     context = context or open_context()
-    config = context.site(site)
+    config = context.tuned_site(site)
     release_id = release_id or lifecycle.unfinished_release(context.dsn, site)
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
-    ranker = _load(store)
-    report = _judge(context, config, store, manifest, ranker)
-    decision = decide(report, config.gate)
-    _record(context, store, manifest, report, decision)
+    erased = context.erased(site)
+    log = Log.read(context.datasets, config, as_of=manifest.as_of, erased=erased)
+    rankers = _rankers(context, site, store)
+    judgement = judge(log, store, manifest, rankers)
+    decision = decide(judgement.report, config.gate)
+    tracking = Tracking(context.tracking_uri, site)
+    curve = tracking.curve(manifest.mlflow_run_id, CURVE) if manifest.mlflow_run_id else []
+    page = render(findings(log, manifest, judgement, decision, rankers[RANKED], curve=curve, forgotten=erased))
+    _record(context, store, manifest, judgement.report, decision, page)
     if not decision.accepted:
         return ReleaseReport(site=site, release_id=release_id, accepted=False, reason=decision.reason, rows={})
-    manifest = _rank(context, config, store, manifest, ranker)
+    manifest = _rank(log, store, manifest, rankers[RANKED])
     folder = context.settings.recsys_exchange_dir / site
     store.export(folder)
     expected = {name: manifest.files[name].rows or 0 for name in f.SERVED}
@@ -72,33 +77,21 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
     return ReleaseReport(site=site, release_id=release_id, accepted=True, reason=decision.reason, rows=rows)
 
 
-def _judge(
-    context: StageContext, config: SiteConfig, store: f.ReleaseFiles, manifest: ReleaseManifest, ranker: Ranker
-) -> EvaluationReport:
-    """How the release does on its evaluation window, on candidates that knew nothing of it."""
-    rows = store.get_frame(f.CANDIDATES_EVALUATION)
-    incumbent = _incumbent(context, config.site, ranker.features, except_for=store.release_id)
-    rankers = {RANKED: ranker} | ({LIVE: incumbent} if incumbent else {})
-    window = cut_windows(manifest.as_of, config.windows).evaluation
-    return evaluate(
-        contestants(rows, rankers, [spec.kind for spec in config.candidates]),
-        store.get_frame(f.TRUTH),
-        warm_users=rows.filter(pl.col(c.USER_EVENTS).is_not_null())[c.USER_ID].unique().to_list(),
-        catalogue=store.get_frame(f.ITEMS).height,
-        window=(window.start, window.end),
-        rng=np.random.default_rng(manifest.seed),
-    )
+def _rankers(context: StageContext, site: SiteId, store: f.ReleaseFiles) -> dict[str, Ranker]:
+    """The release's own, and the live one's where there is one made for the same features."""
+    ranker = _load(store)
+    incumbent = _incumbent(context, site, ranker.features, except_for=store.release_id)
+    return {RANKED: ranker} | ({LIVE: incumbent} if incumbent else {})
 
 
-def _rank(
-    context: StageContext, config: SiteConfig, store: f.ReleaseFiles, manifest: ReleaseManifest, ranker: Ranker
-) -> ReleaseManifest:
+def _rank(log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, ranker: Ranker) -> ReleaseManifest:
     """Adds the ranked slates of every user to the release."""
-    rows = store.get_frame(f.CANDIDATES_INFERENCE)
-    ranked = slates(rows, ranker.score(rows), [spec.kind for spec in config.candidates], config.serving.slate_size)
-    log = Log.read(context.datasets, config, as_of=manifest.as_of, erased=context.erased(config.site))
+    site, rows = log.site, store.get_frame(f.CANDIDATES_INFERENCE)
+    ranked = slates(rows, ranker.score(rows), [spec.kind for spec in site.candidates], site.serving.slate_size)
     moment = log.at(manifest.as_of, rng=np.random.default_rng(manifest.seed), specs=[EXPLAINED_BY])
-    frame = recommendations(ranked, store.get_frame(f.EXCLUDED), moment.explainer)
+    rerank = reranking(log, moment, seed=manifest.seed)
+    shown = rerank(ranked) if rerank else ranked
+    frame = recommendations(shown, store.get_frame(f.EXCLUDED), moment.explainer)
     manifest = manifest.with_files({f.RECOMMENDATIONS: store.put_frame(f.RECOMMENDATIONS, frame)})
     store.put_json(f.MANIFEST, manifest.model_dump(mode="json"))
     return manifest
@@ -110,10 +103,12 @@ def _record(
     manifest: ReleaseManifest,
     report: EvaluationReport,
     decision: GateDecision,
+    page: str,
 ) -> None:
     """The judgement lies with the release, in Postgres and in MLflow."""
     content = {"decision": decision.model_dump(mode="json"), **report.model_dump(mode="json")}
     store.put_json(f.REPORT, content)
+    store.put_bytes(f.PAGE, page.encode())
     lifecycle.record_release(
         context.dsn,
         store.site,
@@ -127,7 +122,7 @@ def _record(
     )
     tracking = Tracking(context.tracking_uri, store.site)
     if manifest.mlflow_run_id and manifest.model_version:
-        tracking.log_evaluation(manifest.mlflow_run_id, _flat(report), content)
+        tracking.log_evaluation(manifest.mlflow_run_id, _flat(report), content, page)
         tracking.point("challenger", manifest.model_version)
 
 

@@ -55,10 +55,12 @@ def render(report: QualityReport) -> str:
 @cache
 def _template() -> "Template":
     from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["number"] = lambda number: f"{number:,}"
     environment.filters["moment"] = lambda moment: f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "–"
+    environment.globals["style"] = Markup(files("recsys").joinpath("page.css").read_text(encoding="utf-8"))
     text = files("recsys.events.quality").joinpath("page.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text)
 

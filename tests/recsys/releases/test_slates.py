@@ -7,9 +7,10 @@ import polars as pl
 
 from recsys import columns as c
 from recsys.candidates.item_item import ItemItem
+from recsys.evaluation.contestants import LIVE, RANKED
 from recsys.events.schema import INTERACTIONS, ITEMS
 from recsys.ranking.slates import SLATES
-from recsys.releases.slates import contestants, recommendations
+from recsys.releases.slates import BEFORE_RERANKING, contestants, recommendations
 
 SOURCES = ["popularity", "als"]
 
@@ -27,6 +28,29 @@ def test_a_generator_shows_the_popular_to_users_it_knows_nothing_of():
     als = found["als"].sort(c.USER_ID, c.RANK).rows()
     assert als == [("cold", "hit", 1), ("warm", "niche", 1), ("warm", "hit", 2)]
     assert found["popularity"].sort(c.USER_ID).rows() == [("cold", "hit", 1), ("warm", "hit", 1)]
+
+
+class ByRank:
+    """Scores rows by the generator's own order."""
+
+    def score(self, rows: pl.DataFrame) -> np.ndarray:
+        return -rows[c.source_rank("popularity")].to_numpy().astype(np.float64)
+
+
+def test_re_ranked_slates_are_judged_beside_the_rankers_own():
+    items = [f"i{n:02d}" for n in range(30)]
+    rows = pl.DataFrame(
+        {c.USER_ID: ["u"] * 30, c.ITEM_ID: items, c.source_rank("popularity"): range(1, 31)}
+    ).with_columns(pl.lit(None, pl.Int64).alias(c.source_rank("als")))
+
+    def turned(slates: pl.DataFrame) -> pl.DataFrame:
+        return slates.with_columns(pl.col(c.ITEM_ID).reverse())
+
+    found = contestants(rows, {RANKED: ByRank(), LIVE: ByRank()}, SOURCES, size=30, rerank=turned)
+    assert found[RANKED][c.ITEM_ID].to_list() == items[:9:-1], "the whole slate is re-ranked, then cut to what counts"
+    assert found[LIVE].equals(found[RANKED])
+    assert found[BEFORE_RERANKING][c.ITEM_ID].to_list() == items[:20]
+    assert BEFORE_RERANKING not in contestants(rows, {RANKED: ByRank()}, SOURCES)
 
 
 def test_a_users_row_has_its_slate_in_order_with_reasons_and_what_it_must_not_show():
@@ -51,3 +75,8 @@ def test_a_users_row_has_its_slate_in_order_with_reasons_and_what_it_must_not_sh
     assert row[c.SOURCES] == ["ranked:als", "ranked:popularity"]
     assert row[c.BECAUSE_ITEMS] == [["x"], []]
     assert row[c.EXCLUDED_ITEMS] == ["x"]
+    assert c.PROPENSITIES not in row
+
+    explored = ranked.with_columns(pl.Series(c.PROPENSITY, [0.25, 0.75]))
+    [row] = recommendations(explored, bought, explainer).rows(named=True)
+    assert (row[c.ITEM_IDS], row[c.PROPENSITIES]) == (["y", "z"], [0.75, 0.25])

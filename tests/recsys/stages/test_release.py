@@ -95,9 +95,30 @@ def test_the_log_becomes_a_live_release(released: Released):
     assert run.data.params["data_hash"] == shown["manifest"]["data_hash"]
     assert run.data.metrics["ranked_ndcg_at_10"] > run.data.metrics["popularity_ndcg_at_10"]
     artifacts = {artifact.path for artifact in client.list_artifacts(version.run_id)}
-    assert {"feature_importance.png", "evaluation_report.json", "manifest.json"} <= artifacts
+    assert {"feature_importance.png", "evaluation_report.json", "report.html", "manifest.json"} <= artifacts
+    page = mlflow.artifacts.load_text(f"runs:/{version.run_id}/report.html")
+    assert "<b>Accepted.</b>" in page
+    assert "How it learned" in page
     model = mlflow.catboost.load_model(f"models:/{SITE}-ranker@live")
     assert model.tree_count_ == run.data.metrics["trees"]
+
+
+def test_a_site_that_re_ranks_is_judged_and_served_so(context: StageContext):
+    rules = "reranking: {max_per_category: 2, positions: 10, exploration_share: 0.2, exploration_days: 60}"
+    edit_site(context, "gate: {min_users: 20}", f"gate: {{min_users: 20}}\n{rules}")
+    report = release(context)
+
+    judged = change_release.judged(site=SITE, context=context)["contestants"]
+    assert judged["ranked"]["metrics"] != judged["before_reranking"]["metrics"]
+    assert judged["ranked"]["metrics"]["ndcg@10"] < judged["before_reranking"]["metrics"]["ndcg@10"]
+    assert report.accepted, report.reason
+    slates = pl.read_parquet(context.settings.recsys_exchange_dir / SITE / f.RECOMMENDATIONS)
+    assert slates.select((pl.col(c.PROPENSITIES).list.len() == pl.col(c.ITEM_IDS).list.len()).all()).item()
+    shown = slates.explode(c.ITEM_IDS, c.SCORES, c.SOURCES, c.PROPENSITIES)
+    drawn = shown.filter(pl.col(c.SOURCES) == "ranked:exploration")
+    assert drawn.height == pytest.approx(0.2 * 10 * slates.height, rel=0.2)
+    assert drawn[c.PROPENSITIES].max() < 0.2
+    assert shown[c.PROPENSITIES].is_between(0, 1, closed="right").all()
 
 
 def test_slates_show_what_users_truly_want(released: Released):
