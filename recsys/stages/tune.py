@@ -76,7 +76,7 @@ def run(
     for study in studies:
         objective = Objective(context, site, study)
         for number in range(study.trials):
-            _run_trial(study, number, objective)
+            try_out(study, number, objective)
             if progress:
                 progress(number + 1, study.trials)
     return conclude(site=site, studies=[study.study for study in studies], context=context)
@@ -122,10 +122,11 @@ def run_trial(*, site: SiteId, study: str, number: int, context: StageContext | 
     """
     context = context or open_context()
     search = Studies(context.blobs, site).plan(study)
-    return _run_trial(search, number, Objective(context, site, search))
+    return try_out(search, number, Objective(context, site, search))
 
 
-def _run_trial(search: Plan, number: int, objective: Objective) -> Trial:
+def try_out(search: Plan, number: int, objective: Objective) -> Trial:
+    """``run_trial`` with an objective that several trials share."""
     studies, policy = objective.studies, objective.site.tuning
     known = studies.trials(search.study)
     if number in known:
