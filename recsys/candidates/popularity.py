@@ -1,5 +1,7 @@
 """What is popular now: weights of all users added up, halved with age. Answers everybody, strangers too."""
 
+from typing import Literal
+
 import polars as pl
 from pydantic import PositiveFloat
 
@@ -12,11 +14,17 @@ EVERY_CATEGORY = ""
 "The category of the list over the whole catalogue."
 
 
-class PopularityParams(Frozen):
-    """How fast popularity fades."""
+Count = Literal["weights", "events", "users"]
+"""What is added up: weights of events, events as such, or users, each with the latest of its events."""
 
-    half_life_days: PositiveFloat = 7.0
-    "An event this much older than the newest counts half."
+
+class PopularityParams(Frozen):
+    """What is counted, and how fast it fades."""
+
+    count: Count = "weights"
+    "weights: events by the weight of their type; events: each as one; users: each as one, with its latest event."
+    half_life_days: PositiveFloat | None = 7.0
+    "An event this much older than the newest counts half; null: age does not matter."
 
 
 class Popularity(ListGenerator):
@@ -29,17 +37,26 @@ class Popularity(ListGenerator):
         self.params = params or PopularityParams()
 
     def _rank(self, interactions: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-        return popular_items(interactions, items, half_life_days=self.params.half_life_days)
+        params = self.params
+        return popular_items(interactions, items, half_life_days=params.half_life_days, count=params.count)
 
 
-def popular_items(interactions: pl.DataFrame, items: pl.DataFrame, *, half_life_days: float) -> pl.DataFrame:
+def popular_items(
+    interactions: pl.DataFrame, items: pl.DataFrame, *, half_life_days: float | None, count: Count = "weights"
+) -> pl.DataFrame:
     """item_id and score of every available item with an event, best first; ties by item_id."""
     gone = items.filter(~pl.col(c.AVAILABLE))
+    decay(interactions, None)  # refuses weights that are none, whatever is counted
+    unweighted = interactions if count == "weights" else interactions.with_columns(pl.lit(1.0).alias(c.WEIGHT))
+    counted = interactions.select(
+        c.USER_ID, c.ITEM_ID, pl.Series(c.SCORE, decay(unweighted, half_life_days), dtype=pl.Float64)
+    )
+    if count == "users":
+        counted = counted.group_by(c.USER_ID, c.ITEM_ID).agg(pl.col(c.SCORE).max())
     return (
-        interactions.select(c.ITEM_ID, pl.Series(c.SCORE, decay(interactions, half_life_days)))
-        .sort(c.ITEM_ID, c.SCORE)
+        counted.sort(c.ITEM_ID, c.SCORE)
         .group_by(c.ITEM_ID, maintain_order=True)
-        .agg(pl.col(c.SCORE).sum().round(9))
+        .agg(pl.col(c.SCORE).sum().round_sig_figs(9))
         .join(gone, on=c.ITEM_ID, how="anti")
         .sort(c.SCORE, c.ITEM_ID, descending=[True, False])
     )

@@ -16,7 +16,7 @@ from pydantic import Field, PositiveFloat
 
 from recsys import columns as c
 from recsys.candidates.best import ScoreBlock, Scores, best_columns, best_items, settled
-from recsys.candidates.generator import EVERYTHING, SIMILAR, Asked
+from recsys.candidates.generator import EVERYTHING, SESSION_CANDIDATES, SIMILAR, Asked
 from recsys.candidates.history import History, positions
 from recsys.errors import NotFittedError
 from recsys.types import Frozen, ItemId, UserId
@@ -24,13 +24,18 @@ from recsys.types import Frozen, ItemId, UserId
 SIMILAR_BLOCK = 512
 
 
-class SessionParams(Frozen):
-    """How sessions are read, and what may be used for it."""
+class AskedParams(Frozen):
+    """What may be used for answers."""
+
+    threads: Annotated[int, Field(ge=0)] = 0
+    "Cores used; 0: all. The answers are the same."
+
+
+class SessionParams(AskedParams):
+    """How sessions are read."""
 
     position_decay: Annotated[float, Field(gt=0.0, le=1.0)] = 0.8
     "An item of a session counts this much of the one after it; 1: all alike."
-    threads: Annotated[int, Field(ge=0)] = 0
-    "Cores used; 0: all. The answers are the same."
 
 
 class QueryParams(SessionParams):
@@ -40,7 +45,7 @@ class QueryParams(SessionParams):
     "For the user's own history when asked: an event this much older than the newest counts half; null: age is nothing."
 
 
-P = TypeVar("P", bound=SessionParams)
+P = TypeVar("P", bound=AskedParams)
 
 
 class QueryGenerator(ABC, Generic[P]):
@@ -84,7 +89,10 @@ class QueryGenerator(ABC, Generic[P]):
         return self._best(self._user_scores, asked, rows, k, exclude)
 
     def continue_sessions(self, sessions: pl.DataFrame, *, k: int, exclude: pl.DataFrame) -> pl.DataFrame:
-        asked, queries = session_rows(sessions, self._fitted().items, position_decay=self.params.position_decay)
+        history = self._fitted()
+        if not isinstance(self.params, SessionParams):
+            return SESSION_CANDIDATES.to_frame()
+        asked, queries = session_rows(sessions, history.items, position_decay=self.params.position_decay)
         rows = np.where(np.diff(queries.indptr) > 0, np.arange(len(asked)), -1)
         return self._best(lambda block: self._scores(queries[block]), asked, rows, k, exclude)
 

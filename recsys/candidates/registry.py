@@ -6,23 +6,41 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from recsys.candidates.als import Als, AlsParams
+from recsys.candidates.bpr import Bpr, BprParams
+from recsys.candidates.content import Content, ContentParams
 from recsys.candidates.covisitation import Covisitation, CovisitationParams
 from recsys.candidates.ease import Ease, EaseParams
 from recsys.candidates.generator import CandidateGenerator
+from recsys.candidates.graph_filter import GraphFilter, GraphFilterParams
+from recsys.candidates.group_popularity import GroupPopularity, GroupPopularityParams
 from recsys.candidates.item_item import ItemItem, ItemItemParams
+from recsys.candidates.neighbours import Neighbours, NeighboursParams
 from recsys.candidates.popularity import Popularity, PopularityParams
+from recsys.candidates.prod2vec import Prod2vec, Prod2vecParams
+from recsys.candidates.recently_viewed import RecentlyViewed, RecentlyViewedParams
 from recsys.candidates.session_knn import SessionKnn, SessionKnnParams
+from recsys.candidates.svd_ratings import SvdRatings, SvdRatingsParams
+from recsys.candidates.trending import Trending, TrendingParams
 from recsys.errors import ConfigError
 from recsys.sites.config import ComponentSpec
 from recsys.types import Frozen
 
 KINDS: Final[dict[str, tuple[type[Frozen], Any]]] = {
     Als.name: (AlsParams, Als),
+    Bpr.name: (BprParams, Bpr),
+    Content.name: (ContentParams, Content),
     Covisitation.name: (CovisitationParams, Covisitation),
     Ease.name: (EaseParams, Ease),
+    GraphFilter.name: (GraphFilterParams, GraphFilter),
+    GroupPopularity.name: (GroupPopularityParams, GroupPopularity),
     ItemItem.name: (ItemItemParams, ItemItem),
+    Neighbours.name: (NeighboursParams, Neighbours),
     Popularity.name: (PopularityParams, Popularity),
+    Prod2vec.name: (Prod2vecParams, Prod2vec),
+    RecentlyViewed.name: (RecentlyViewedParams, RecentlyViewed),
     SessionKnn.name: (SessionKnnParams, SessionKnn),
+    SvdRatings.name: (SvdRatingsParams, SvdRatings),
+    Trending.name: (TrendingParams, Trending),
 }
 """Params and class of each kind of generator."""
 

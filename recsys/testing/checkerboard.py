@@ -74,9 +74,13 @@ def events(rows: list[tuple[str, str, datetime]]) -> pl.DataFrame:
 
 
 def catalogue(interactions: pl.DataFrame, *, unavailable: tuple[str, ...] = ()) -> pl.DataFrame:
-    """The items of ``interactions``, schema ITEMS, described by their color alone; available but ``unavailable``."""
+    """The items of ``interactions``, schema ITEMS, described by their color alone; available but ``unavailable``.
+
+    An item that is not of the board has no color, and no description.
+    """
     items = interactions.select(c.ITEM_ID).unique().sort(c.ITEM_ID)
-    color = pl.when(pl.col(c.ITEM_ID).str.contains("[13579]$")).then(pl.lit("black")).otherwise(pl.lit("white"))
+    odd = pl.col(c.ITEM_ID).str.extract(r"(\d)$").cast(pl.Int32) % 2 == 1
+    color = pl.when(odd).then(pl.lit("black")).when(~odd).then(pl.lit("white"))
     known = {
         c.ITEM_ID: pl.col(c.ITEM_ID),
         c.TITLE: "a " + color + " square",

@@ -1,9 +1,15 @@
 """Every registered generator, found by discovery, keeps the contract."""
 
 from recsys.candidates.registry import KINDS
+from recsys.testing import checkerboard as board
 from recsys.testing.generators import CandidateGeneratorContract
 
-OF_ANOTHER_KIND = {"popularity": {"personal": False}}
+OF_ANOTHER_KIND = {
+    "popularity": {"personal": False},
+    "recently_viewed": {"discovers": False},
+    "svd_ratings": {"log": staticmethod(board.ratings)},
+    "trending": {"personal": False},
+}
 """What the contract must know of a generator that is not personal, tells nothing new, or learns from other events."""
 
 

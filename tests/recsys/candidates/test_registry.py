@@ -1,7 +1,7 @@
 import pytest
 
 from recsys.candidates.als import AlsParams
-from recsys.candidates.registry import build_generators
+from recsys.candidates.registry import KINDS, build_generators
 from recsys.errors import ConfigError
 from recsys.sites.config import ComponentSpec, SiteConfig
 
@@ -28,7 +28,7 @@ def test_all_faults_are_named_at_once():
     said = str(refusal.value)
     for part in (
         "'magic'",
-        "als, ease, item_item, popularity",
+        ", ".join(KINDS),
         "als.factors",
         "embedding_size",
         "als.reg",
