@@ -2,7 +2,7 @@
 
     python -m benchmarks.tuning [SITE …] [--parts KIND …] [--trials N]
 
-Ingests whole sites (``online_retail``, ``retailrocket`` from ``RECSYS_REAL_DATA``) into a folder that is thrown away, and
+Ingests whole sites (``online_retail``, ``retailrocket`` from ``RECSYS_REAL_DATA``) into a throw-away folder, and
 searches each part with the site's tuning policy. The evaluation window is looked at twice at the end: with the site's
 own parameters, and with the best that were found.
 """
