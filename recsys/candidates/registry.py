@@ -15,6 +15,7 @@ from recsys.candidates.graph_filter import GraphFilter, GraphFilterParams
 from recsys.candidates.group_popularity import GroupPopularity, GroupPopularityParams
 from recsys.candidates.item_item import ItemItem, ItemItemParams
 from recsys.candidates.neighbours import Neighbours, NeighboursParams
+from recsys.candidates.newcomers import Newcomers, NewcomersParams
 from recsys.candidates.popularity import Popularity, PopularityParams
 from recsys.candidates.prod2vec import Prod2vec, Prod2vecParams
 from recsys.candidates.recently_viewed import RecentlyViewed, RecentlyViewedParams
@@ -35,6 +36,7 @@ KINDS: Final[dict[str, tuple[type[Frozen], Any]]] = {
     GroupPopularity.name: (GroupPopularityParams, GroupPopularity),
     ItemItem.name: (ItemItemParams, ItemItem),
     Neighbours.name: (NeighboursParams, Neighbours),
+    Newcomers.name: (NewcomersParams, Newcomers),
     Popularity.name: (PopularityParams, Popularity),
     Prod2vec.name: (Prod2vecParams, Prod2vec),
     RecentlyViewed.name: (RecentlyViewedParams, RecentlyViewed),

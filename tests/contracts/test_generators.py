@@ -8,6 +8,7 @@ OF_ANOTHER_KIND = {
     "popularity": {"personal": False},
     "recently_viewed": {"discovers": False},
     "svd_ratings": {"log": staticmethod(board.ratings)},
+    "newcomers": {"personal": False},
     "trending": {"personal": False},
 }
 """What the contract must know of a generator that is not personal, tells nothing new, or learns from other events."""
