@@ -29,13 +29,13 @@ CELLS = 2_000_000
 class BiasedSvdParams(Frozen):
     """Size and regularization."""
 
-    embedding_size: PositiveInt = 32
+    embedding_size: PositiveInt = 64
     "Factors per user and item."
-    reg: PositiveFloat = 0.2
+    reg: PositiveFloat = 0.16
     "L2 regularization of the factors, per rating."
-    damping: NonNegativeFloat = 5.0
+    damping: NonNegativeFloat = 3.0
     "Ratings of the mean that every user and item is thought to have beside its own: few ratings move a bias little."
-    epochs: PositiveInt = 12
+    epochs: PositiveInt = 15
     "Passes over users and items."
 
 

@@ -1,6 +1,8 @@
 """What all generators propose, together: as a pool of rows, and as one row per pair."""
 
+import time
 from collections.abc import Sequence
+from typing import Final
 
 import polars as pl
 
@@ -9,6 +11,7 @@ from recsys.candidates.generator import CANDIDATES, CandidateGenerator
 from recsys.types import UserId
 
 PAIR = [c.USER_ID, c.ITEM_ID]
+COSTS: Final = pl.Schema({c.SOURCE: pl.String(), c.PROPOSED: pl.Int64(), c.SECONDS: pl.Float64()})
 
 
 def no_pairs() -> pl.DataFrame:
@@ -28,8 +31,19 @@ def candidate_pool(
 
     A pair may come from several sources.
     """
-    answers = [generator.generate(users, k=k, exclude=exclude) for generator in generators]
-    return pl.concat([CANDIDATES.to_frame(), *answers])
+    return measured_pool(generators, users, k=k, exclude=exclude)[0]
+
+
+def measured_pool(
+    generators: Sequence[CandidateGenerator], users: Sequence[UserId], *, k: int, exclude: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The same, and what it cost: source, proposed (rows), seconds of each generator."""
+    answers, costs = [CANDIDATES.to_frame()], []
+    for generator in generators:
+        began = time.perf_counter()
+        answers.append(generator.generate(users, k=k, exclude=exclude))
+        costs.append((generator.name, answers[-1].height, time.perf_counter() - began))
+    return pl.concat(answers), pl.DataFrame(costs, schema=COSTS, orient="row")
 
 
 def one_row_per_pair(pool: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:

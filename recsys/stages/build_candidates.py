@@ -11,6 +11,7 @@ import polars as pl
 from pydantic import AwareDatetime
 
 from recsys import columns as c
+from recsys.candidates.pool import generator_report
 from recsys.candidates.popularity import top_popular
 from recsys.datasets.manifest import Manifest
 from recsys.datasets.splits import cut_windows
@@ -28,6 +29,8 @@ from recsys.stages import erase_users
 from recsys.stages.context import StageContext, open_context
 from recsys.types import Frozen, ReleaseId, SiteId
 
+DEPTHS = (10, 20, 50)
+"""Where each generator's recall is looked at, beside its full depth."""
 POPULAR_ITEMS = 100
 """Length of the default list, and of each category's."""
 
@@ -58,7 +61,7 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
         NotEnoughData: the log does not reach over the label and evaluation windows.
     """
     context = context or open_context()
-    config = context.site(site)
+    config = context.tuned_site(site)
     erase_users.run(site=site, context=context)
     manifests = partitions_before(context.datasets, site, as_of)
     as_of = as_of or _end_of(manifests, site)
@@ -68,14 +71,15 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
         return CandidatesReport(site=site, release_id=manifest.release_id, as_of=as_of, unchanged=True, rows={})
     log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site))
     store = f.ReleaseFiles(context.blobs, site, manifest.release_id)
-    frames = {**_to_learn(log, as_of), **_to_judge(log, as_of), **_to_serve(log, as_of)}
+    frames = {**to_learn(log, as_of), **to_judge(log, as_of), **_to_serve(log, as_of)}
     written = {name: store.put_frame(name, frame) for name, frame in frames.items()}
-    store.put_json(f.MANIFEST, manifest.with_files(written).model_dump(mode="json"))
+    of_the_data = {name: facts for name, facts in written.items() if name != f.GENERATORS}  # no two runs take as long
+    store.put_json(f.MANIFEST, manifest.with_files(of_the_data).model_dump(mode="json"))
     rows = {name: frame.height for name, frame in frames.items()}
     return CandidatesReport(site=site, release_id=manifest.release_id, as_of=as_of, unchanged=False, rows=rows)
 
 
-def _to_learn(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
+def to_learn(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
     """What could be shown at the start of each label window, labelled with what then happened."""
     site, rng = log.site, _rng(log.site)
     parts = []
@@ -99,14 +103,20 @@ def _teaching_windows(log: Log, as_of: datetime) -> list[tuple[datetime, datetim
     return [window for window in asked if not log.before(window[0]).is_empty()]
 
 
-def _to_judge(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
+def to_judge(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
     """What could be shown at the start of the evaluation window, and what was right."""
     site, window = log.site, cut_windows(as_of, log.site.windows).evaluation
     moment = log.at(window.start, rng=_rng(site))
     labels = gains(log.interactions, site.interactions, start=window.start, end=window.end, exclude=moment.bought)
     known = moment.recall.items.select(c.ITEM_ID)
     truth = labels.select(PAIR).join(known, on=c.ITEM_ID, how="semi").sort(PAIR)
-    return {f.CANDIDATES_EVALUATION: moment.rows(_users(truth), k=site.candidates_per_source), f.TRUTH: truth}
+    pool, costs = moment.recall.measured_pool(_users(truth), k=site.candidates_per_source, exclude=moment.bought)
+    depths = sorted({*DEPTHS, site.candidates_per_source})
+    return {
+        f.CANDIDATES_EVALUATION: moment.recall.rows(pool),
+        f.TRUTH: truth,
+        f.GENERATORS: generator_report(pool, truth, depths).join(costs, on=c.SOURCE, how="left", maintain_order="left"),
+    }
 
 
 def _to_serve(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:

@@ -3,7 +3,11 @@ import pytest
 
 from recsys import columns as c
 from recsys.candidates.generator import CANDIDATES
-from recsys.candidates.pool import generator_report, one_row_per_pair
+from recsys.candidates.pool import candidate_pool, generator_report, measured_pool, no_pairs, one_row_per_pair
+from recsys.candidates.popularity import Popularity
+from recsys.candidates.recently_viewed import RecentlyViewed
+from recsys.testing import checkerboard as board
+from recsys.testing.generators import fitted
 
 POOL = pl.DataFrame(
     [("u", "a", "als", 4.0, 1), ("u", "b", "als", 1.0, 2), ("u", "b", "ease", 0.5, 1), ("v", "a", "ease", -1.0, 1)],
@@ -47,3 +51,12 @@ def test_the_report_says_what_only_one_source_finds():
     assert found[("als", 2)] == (pytest.approx(1 / 3), 2, 1)
     assert found[("ease", 2)] == (pytest.approx(0.5), 2, 1)
     assert found[("pool", 2)][:2] == (pytest.approx(2 / 3), 3)
+
+
+def test_the_pool_is_measured_by_generator():
+    generators = [fitted(kind, board.interactions()) for kind in (Popularity, RecentlyViewed)]
+    asked = [board.user(1), "stranger"]
+    pool, costs = measured_pool(generators, asked, k=3, exclude=no_pairs())
+    assert costs.select(c.SOURCE, c.PROPOSED).rows() == [("popularity", 6), ("recently_viewed", 3)]
+    assert (costs[c.SECONDS] > 0).all()
+    assert pool.equals(candidate_pool(generators, asked, k=3, exclude=no_pairs()))
