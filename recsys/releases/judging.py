@@ -27,6 +27,8 @@ class Judgement:
     truth: pl.DataFrame
     rows: pl.DataFrame
     "Candidates with features."
+    generators: pl.DataFrame | None
+    "What each generator found and cost; None where the release was begun by a version that did not write it down."
     moment: Moment
     "What was known at the start of the window; it has the generator that explains, and no other."
 
@@ -60,4 +62,5 @@ def judge(log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, rankers: M
         rng=rng,
         facts=Facts.of(moment.recall.interactions, moment.recall.items, as_of=window.start),
     )
-    return Judgement(report, slates, truth, rows, moment)
+    generators = store.get_frame(f.GENERATORS) if store.has(f.GENERATORS) else None
+    return Judgement(report, slates, truth, rows, generators, moment)

@@ -1,6 +1,6 @@
 """What a page tells, before it is laid out."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,8 +9,6 @@ import numpy as np
 import polars as pl
 
 from recsys import columns as c
-from recsys.candidates.generator import CANDIDATES
-from recsys.candidates.pool import generator_report
 from recsys.evaluation.contestants import RANKED
 from recsys.evaluation.gate import GateDecision
 from recsys.evaluation.report import EvaluationReport
@@ -31,13 +29,15 @@ class Proposer:
     """What one generator, or all of them, brought to the pool."""
 
     name: str
-    recall: float
-    "Mean over users of the share of their truth that is among its proposals."
+    recall: dict[int, float]
+    "By depth: mean over users of the share of their truth that is among its first proposals."
     hits: int
+    "At the full depth, as unique_hits."
     unique_hits: int
     "Found by no other generator."
+    fit_seconds: float | None
     seconds: float | None
-    "To fit and to answer; None where nobody measured it."
+    "To answer for the judged users; both None for all together."
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def findings(
         decision=decision,
         report=judgement.report,
         metric=log.site.gate.primary_metric,
-        proposers=proposers(judgement.rows, judgement.truth, [spec.kind for spec in log.site.candidates]),
+        proposers=proposers(judgement.generators) if judgement.generators is not None else [],
         importances=list(ranker.importances().iter_rows()),
         shap=shap_sample(ranker, judgement.rows, rng=rng),
         curve=curve,
@@ -98,33 +98,23 @@ def findings(
     )
 
 
-def proposers(
-    rows: pl.DataFrame, truth: pl.DataFrame, sources: Sequence[str], *, seconds: Mapping[str, float] | None = None
-) -> list[Proposer]:
-    """What each source proposed of the truth: all of them together first, then best first.
+def proposers(report: pl.DataFrame) -> list[Proposer]:
+    """All generators together first, then best first.
 
     Args:
-        rows: one row per pair with the rank of each source.
-        truth: distinct pairs (user_id, item_id).
-        sources: names of the generators.
-        seconds: what each cost.
+        report: source, k, recall, hits, unique_hits, fit_seconds, seconds; each source at the same depths.
     """
-    parts = [
-        rows.select(
-            c.USER_ID,
-            c.ITEM_ID,
-            pl.lit(source).alias(c.SOURCE),
-            pl.col(c.source_score(source)).cast(pl.Float64).alias(c.SCORE),
-            pl.col(c.source_rank(source)).cast(pl.Int32).alias(c.RANK),
-        ).drop_nulls(c.RANK)
-        for source in sources
-    ]
-    pool = pl.concat([CANDIDATES.to_frame(), *parts])
-    if pool.is_empty():
-        return []
-    deepest = pool.select(pl.col(c.RANK).max()).item()
-    told = [
-        Proposer(source, recall, hits, unique, (seconds or {}).get(source))
-        for source, _, recall, hits, unique in generator_report(pool, truth, [deepest]).iter_rows()
-    ]
-    return sorted(told, key=lambda each: (each.name != POOL, -each.recall, each.name))
+    told = []
+    for (source,), depths in report.sort(c.SOURCE, c.K).group_by([c.SOURCE], maintain_order=True):
+        deepest = depths.row(-1, named=True)
+        told.append(
+            Proposer(
+                name=source,
+                recall=dict(depths.select(c.K, c.RECALL).iter_rows()),
+                hits=deepest[c.HITS],
+                unique_hits=deepest[c.UNIQUE_HITS],
+                fit_seconds=deepest[c.FIT_SECONDS],
+                seconds=deepest[c.SECONDS],
+            )
+        )
+    return sorted(told, key=lambda each: (each.name != POOL, -max(each.recall.values()), each.name))

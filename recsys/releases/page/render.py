@@ -68,6 +68,7 @@ def render(found: Findings) -> str:
         RANKED=RANKED,
         POPULARITY=POPULARITY,
         LIVE=LIVE,
+        POOL=POOL,
     )
 
 

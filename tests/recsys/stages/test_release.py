@@ -117,7 +117,7 @@ def test_a_site_that_re_ranks_is_judged_and_served_so(context: StageContext):
     shown = slates.explode(c.ITEM_IDS, c.SCORES, c.SOURCES, c.PROPENSITIES)
     drawn = shown.filter(pl.col(c.SOURCES) == "ranked:exploration")
     assert drawn.height == pytest.approx(0.2 * 10 * slates.height, rel=0.2)
-    assert drawn[c.PROPENSITIES].max() < 0.2
+    assert drawn[c.PROPENSITIES].median() < 0.2 / 50, "one of many new items"
     assert shown[c.PROPENSITIES].is_between(0, 1, closed="right").all()
 
 

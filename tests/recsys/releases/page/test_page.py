@@ -11,7 +11,7 @@ from recsys.evaluation.contestants import LIVE, RANKED
 from recsys.evaluation.gate import decide
 from recsys.evaluation.report import EvaluationReport
 from recsys.releases.judging import Judgement
-from recsys.releases.page.findings import Findings, proposers
+from recsys.releases.page.findings import Findings
 from recsys.releases.page.render import render
 
 VOID = {"meta", "line", "circle", "rect", "path", "polyline"}
@@ -146,12 +146,15 @@ def test_titles_are_text_and_never_tags(found):
 def test_the_pool_is_the_ceiling_and_the_best_comes_first(found, judgement):
     pool, *sources = found.proposers
     assert pool.name == "pool"
-    assert pool.recall >= max(each.recall for each in sources)
-    assert [each.recall for each in sources] == sorted((each.recall for each in sources), reverse=True)
+    deepest = max(pool.recall)
+    assert pool.recall[deepest] >= max(each.recall[deepest] for each in sources)
+    reached = [each.recall[deepest] for each in sources]
+    assert reached == sorted(reached, reverse=True)
     pairs = judgement.rows.join(judgement.truth, on=[c.USER_ID, c.ITEM_ID])
     assert pool.hits == pairs.height
     assert sum(each.unique_hits for each in sources) == pairs.filter(pl.col(c.N_SOURCES) == 1).height
-    assert proposers(judgement.rows.clear(), judgement.truth, ["als"]) == []
+    assert (pool.seconds, pool.fit_seconds) == (None, None)
+    assert all(each.seconds is not None and each.fit_seconds is not None for each in sources)
 
 
 def test_shap_values_add_up_to_the_score(rankers, judgement):
