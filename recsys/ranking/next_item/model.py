@@ -4,12 +4,12 @@ The trees learn from sequences that were held out, with views fitted on what pre
 anew on everything.
 """
 
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 import numpy as np
 from catboost import CatBoost, Pool
 from numpy.typing import NDArray
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from recsys.candidates.sequences import Sequences
 from recsys.errors import NotFittedError
@@ -32,12 +32,12 @@ class NextItemParams(Frozen):
 
     candidates: PositiveInt = 100
     "Items of each query that are ranked."
-    lessons: PositiveInt = 15_000
+    lessons: PositiveInt = 25_000
     "Held-out queries that the trees learn from, at most."
-    negatives: PositiveInt = 40
-    "Candidates of a lesson that did not come next: half of them the best of the blend, half drawn at random."
-    loss: str = "QuerySoftMax"
-    iterations: PositiveInt = 300
+    negative_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
+    """Of a lesson's candidates that did not come next, so many teach, drawn evenly: with more hard ones than others,
+    the others would look better than they are."""
+    iterations: PositiveInt = 400
     learning_rate: PositiveFloat = 0.08
     depth: PositiveInt = 6
     seed: NonNegativeInt = 7
@@ -111,7 +111,7 @@ class NextItem:
             columns, known = past.rows(queries.between(start, stop), candidates=self.params.candidates)
             names = tuple(known)
             right = columns == truth[start:stop, None]
-            kept = right | self._negatives(columns, rng)
+            kept = right | ((columns >= 0) & (rng.random(columns.shape) < self.params.negative_share))
             kept &= right.any(axis=1, keepdims=True)
             rows.append(np.stack([known[name][kept] for name in names], axis=1))
             labels.append(right[kept])
@@ -121,26 +121,16 @@ class NextItem:
             return names, np.empty((0, 0), np.float32), np.empty(0, bool), lengths
         return names, np.concatenate(rows), np.concatenate(labels), lengths[lengths > 0]
 
-    def _negatives(self, columns: Columns, rng: np.random.Generator) -> NDArray[np.bool_]:
-        hard = self.params.negatives // 2
-        others = max(columns.shape[1] - hard, 1)
-        drawn = rng.random(columns.shape) < (self.params.negatives - hard) / others
-        drawn[:, :hard] = True
-        chosen: NDArray[np.bool_] = drawn & (columns >= 0)
-        return chosen
-
     def _trees(self, rows: Values, labels: NDArray[np.bool_], sizes: NDArray[np.int64]) -> CatBoost:
-        groups = np.repeat(np.arange(len(sizes)), sizes)
-        held = groups % round(1 / VALID_SHARE) == 0
-        learn, valid = (Pool(rows[at], labels[at].astype(np.float32), group_id=groups[at]) for at in (~held, held))
+        held = np.repeat(np.arange(len(sizes)) % round(1 / VALID_SHARE) == 0, sizes)
+        learn, valid = (Pool(rows[at], labels[at].astype(np.float32)) for at in (~held, held))
         params = self.params
         model = CatBoost(
             {
-                "loss_function": params.loss,
+                "loss_function": "Logloss",
                 "iterations": params.iterations,
                 "learning_rate": params.learning_rate,
                 "depth": params.depth,
-                "leaf_estimation_iterations": 1,
                 "border_count": 64,
                 "random_seed": params.seed,
                 "thread_count": params.threads,
