@@ -7,6 +7,8 @@ learned from them, then what is served.
 from typing import Final
 
 # --- events: one row per interaction ---------------------------------------------------------------------------------
+DAY: Final = "day"
+"A UTC day."
 PARTITION: Final = "partition"
 "When the partition that a row belongs to starts, UTC."
 EVENT_ID: Final = "event_id"
@@ -112,6 +114,10 @@ PAIR_DAYS_SINCE_LAST: Final = "pair_days_since_last"
 CATEGORY_AFFINITY: Final = "category_affinity"
 "Share of the user's weight that lies in the item's category."
 CATEGORY_DAYS_SINCE_LAST: Final = "category_days_since_last"
+DAYS: Final = "days_at_risk"
+"Days in which something could have happened."
+RATE: Final = "return_rate"
+"How often something happens per day in which it could."
 
 
 def source_score(source: str) -> str:
