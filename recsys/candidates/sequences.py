@@ -123,14 +123,16 @@ class Sequences:
         numbers = np.arange(first, last)
         return self.heads(numbers, self.lengths[first:last])
 
-    def ends(self, position_decay: float, *, at_most: int = 50) -> sp.csr_matrix:
+    def ends(self, position_decay: float, *, at_most: int | None = 50) -> sp.csr_matrix:
         """One row of weights per sequence: what lies n moments before its end counts ``position_decay`` to the n.
 
-        An item that comes twice counts once, as it came last. ``at_most`` events of each sequence are looked at.
+        An item that comes twice counts once, as it came last. Only the last
+        ``at_most`` events of a sequence are looked at; None: all.
         Float32, shape (len(self), len(items)).
         """
         last = self.starts[1:][self.owner] - 1 if len(self.columns) else np.empty(0, np.int64)
-        near = last - np.arange(len(self.columns)) < at_most
+        back = last - np.arange(len(self.columns))
+        near = back < (len(self.columns) if at_most is None else at_most)
         values = position_decay ** (self.moments[last] - self.moments)[near] if near.any() else np.empty(0)
         rows, columns = self.owner[near], self.columns[near]
         order = np.lexsort((-values, columns, rows))

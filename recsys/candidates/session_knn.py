@@ -58,7 +58,7 @@ class Neighbours:
     @classmethod
     def of(cls, sequences: Sequences, params: Likeness) -> Self:
         """``sequences`` stand in the order of time: the later are the newer."""
-        present = sequences.ends(1.0, at_most=int(np.diff(sequences.starts).max(initial=0)))
+        present = sequences.ends(1.0, at_most=None)
         size, sequences_of = np.diff(present.indptr), np.bincount(present.indices, minlength=present.shape[1])
         rarity = np.log((present.shape[0] + 1) / (sequences_of + 1)) + 1 / (present.shape[0] + 1)
         by_item = (sp.diags_array(1 / np.sqrt(np.maximum(size, 1))) @ present).T.tocsr()

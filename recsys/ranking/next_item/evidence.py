@@ -44,7 +44,7 @@ class Evidence:
     def rows(self, queries: Sequences, *, candidates: int) -> tuple[Columns, dict[str, Values]]:
         """The candidates of each query, and by feature what is known of them; shape (queries, candidates)."""
         scores = self.views.scores(queries)
-        own = queries.ends(OWN_DECAY)
+        own = queries.ends(OWN_DECAY, at_most=None)
         together = blend(scores, own, repeats=self.repeats)
         columns = best_of(together, candidates)
         known = {BLEND: entries(together, columns)}
@@ -66,7 +66,7 @@ class Evidence:
     def _of_queries(self, queries: Sequences, following: sp.csr_matrix, shape: tuple[int, ...]) -> dict[str, Values]:
         """The same for all candidates of a query."""
         last = queries.last()
-        own = queries.ends(1.0)
+        own = queries.ends(1.0, at_most=None)
         facts = {
             "query_length": queries.lengths,
             "query_variety": np.diff(own.indptr) / np.maximum(queries.lengths, 1),

@@ -51,6 +51,13 @@ def test_without_repeats_nothing_of_the_sequence_comes(rng: np.random.Generator)
     assert not set(items) & set("abcd")
 
 
+def test_a_long_sequence_is_known_to_its_beginning(rng: np.random.Generator):
+    past = Sequences.of_lists([["z", *circle(int(start), 6)] for start in rng.integers(0, 20, 300)])
+    ranker = NextItem(SMALL).fit(past, taught="last items", repeats=False, content=None, rng=rng)
+    (items,) = best(ranker, past, "z" + "a" * 200 + "b", k=20)
+    assert not set(items) & set("zab")
+
+
 def test_a_query_of_a_batch_is_answered_as_alone(rng: np.random.Generator):
     past = Sequences.of_lists([circle(int(start), 4) for start in rng.integers(0, 20, 1000)])
     ranker = NextItem(SMALL).fit(past, taught="latest sequences", repeats=True, content=None, rng=rng)
