@@ -7,9 +7,9 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 # A home that cannot be written to has no room for a package cache.
 export UV_CACHE_DIR ?= $(if $(shell test -w "$$HOME" && echo yes),$(HOME)/.cache/uv,$(CURDIR)/$(VENV)/cache)
 
-.PHONY: help setup up down status test check bench lock clean
+.PHONY: help setup up down status test check bench bench-quality lock clean
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## the environment, without starting anything
 $(STAMP): requirements.txt pyproject.toml
@@ -40,6 +40,9 @@ check: setup ## format, lint, types, import rules
 
 bench: setup ## quality and speed, as benchmarks/README.md shows them
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+bench-quality: setup ## what is recommended, beside published figures, on public sequences
+	@exec $(BIN)/python -m benchmarks.protocols $(ARGS)
 
 lock: ## compile requirements.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -11,104 +11,20 @@ Prints a Markdown table per folder; ``--out`` keeps the ranked slates as ``DIR/<
 
 import argparse
 import time
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from recsys import columns as c
-from recsys.candidates.popularity import Popularity
 from recsys.evaluation.report import COMPARED, RANKED, EvaluationReport, evaluate
-from recsys.events.schema import INTERACTIONS, ITEMS
-from recsys.features.feature_set import FeatureSet
-from recsys.ranking.candidate_rows import Recall, fit_recall
-from recsys.ranking.ranker import Ranker
-from recsys.ranking.slates import rank_rows
-from recsys.ranking.training_rows import gains, label_windows, training_rows
-from recsys.sites.config import ComponentSpec, InteractionType, SiteConfig
+from recsys.stages.offline_by_time import contest, midnight_after
+from recsys.stages.offline_files import read_events, read_users
+from recsys.stages.steps import Steps
 
-SITE = SiteConfig(
-    site="benchmark",
-    source=ComponentSpec(kind="none"),
-    interactions=(
-        InteractionType(name="view", weight=1.0, gain=1),
-        InteractionType(name="cart", weight=3.0, gain=2),
-        InteractionType(name="purchase", weight=5.0, gain=3),
-    ),
-)
-"""Every default of the platform."""
-NAMES = {"addtocart": "cart", "transaction": "purchase"}
-LABEL_DAYS = 14
 SIZE = 20
 SEED = 7
-
-
-def read(path: Path) -> pl.DataFrame:
-    """The log as INTERACTIONS; the row number is the event_id."""
-    log = pl.read_parquet(path).with_columns(
-        pl.int_range(pl.len()).cast(pl.String).alias(c.EVENT_ID), pl.col(c.EVENT_TYPE).replace(NAMES)
-    )
-    known = [pl.col(n).cast(k) if n in log.columns else pl.lit(None, k).alias(n) for n, k in INTERACTIONS.items()]
-    return log.select(known)
-
-
-def catalogue(log: pl.DataFrame) -> pl.DataFrame:
-    """Every item with an event, available, without properties."""
-    items = log.select(c.ITEM_ID).unique().sort(c.ITEM_ID).with_columns(pl.lit(True).alias(c.AVAILABLE))
-    return items.select([pl.col(n) if n in items.columns else pl.lit(None, k).alias(n) for n, k in ITEMS.items()])
-
-
-def touched(log: pl.DataFrame) -> pl.DataFrame:
-    """Distinct pairs with an event."""
-    return log.select(c.USER_ID, c.ITEM_ID).unique()
-
-
-def recall_at(log: pl.DataFrame, moment: datetime, rng: np.random.Generator) -> Recall:
-    """The site's generators, fitted on what happened before ``moment``."""
-    known = log.filter(pl.col(c.TIMESTAMP) < moment)
-    return fit_recall(known, catalogue(known), specs=SITE.candidates, types=SITE.interactions, as_of=moment, rng=rng)
-
-
-def train(log: pl.DataFrame, as_of: datetime, rng: np.random.Generator) -> Ranker:
-    """A ranker that learned from the label windows before ``as_of``."""
-    parts = []
-    for start, end in label_windows(as_of, days=LABEL_DAYS, count=SITE.windows.label_windows):
-        recall = recall_at(log, start, rng)
-        seen = touched(recall.interactions)
-        labels = gains(log, SITE.interactions, start=start, end=end, exclude=seen)
-        users = labels[c.USER_ID].unique().sort().to_list()
-        rows = recall.rows(recall.pool(users, k=SITE.candidates_per_source, exclude=seen))
-        parts.append(
-            training_rows(rows, labels, as_of=start, negatives_per_user=SITE.ranker.negatives_per_user, rng=rng)
-        )
-    features = FeatureSet.of([spec.kind for spec in SITE.candidates])
-    return Ranker(features, SITE.ranker).fit(pl.concat(parts), rng=rng)
-
-
-def contest(log: pl.DataFrame, users: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """Slates (user_id, item_id, rank) by contestant: ranked, and each generator alone."""
-    rng = np.random.default_rng(SEED)
-    as_of = midnight_after(log)
-    ranker = train(log, as_of, rng)
-    recall = recall_at(log, as_of, rng)
-    pool = recall.pool(users, k=SITE.candidates_per_source, exclude=touched(log))
-    rows = recall.rows(pool)
-    popular = pool.filter(pl.col(c.SOURCE) == Popularity.name)
-    slates = {RANKED: rank_rows(rows, ranker.score(rows), sources=recall.sources, size=SIZE)}
-    for source in recall.sources:
-        own = pool.filter(pl.col(c.SOURCE) == source)
-        slates[source] = pl.concat([own, popular.join(own, on=c.USER_ID, how="anti")])
-    return slates
-
-
-def midnight_after(log: pl.DataFrame) -> datetime:
-    """The UTC midnight after the newest event."""
-    newest = log[c.TIMESTAMP].dt.truncate("1d").max()
-    if not isinstance(newest, datetime):
-        raise SystemExit("train.parquet has no events")
-    return newest + timedelta(days=1)
 
 
 def table(report: EvaluationReport) -> str:
@@ -138,8 +54,8 @@ def table(report: EvaluationReport) -> str:
 def measure(folder: Path, out: Path | None) -> None:
     """Prints the table of one folder."""
     began = time.perf_counter()
-    log, truth = read(folder / "train.parquet"), pl.read_parquet(folder / "truth.parquet")
-    slates = contest(log, (folder / "users.txt").read_text(encoding="utf-8").split())
+    log, truth = read_events(folder / "train.parquet"), pl.read_parquet(folder / "truth.parquet")
+    slates = contest(log, None, read_users(folder / "users.txt"), k=SIZE, steps=Steps())
     seconds = time.perf_counter() - began
     report = evaluate(
         slates,

@@ -10,6 +10,7 @@ import polars as pl
 from recsys import columns as c
 from recsys.candidates.popularity import Popularity
 from recsys.errors import NotEnoughData
+from recsys.evaluation.contestants import RANKED
 from recsys.events.schema import INTERACTIONS, ITEMS
 from recsys.features.feature_set import FeatureSet
 from recsys.ranking.candidate_rows import Recall, fit_recall
@@ -21,7 +22,6 @@ from recsys.stages.steps import Steps
 from recsys.types import UserId
 
 SEED: Final = 7
-RANKED: Final = "ranked"
 NAMES: Final = {"addtocart": "cart", "add_to_cart": "cart", "transaction": "purchase", "buy": "purchase"}
 KNOWN: Final = {
     "view": InteractionType(name="view", weight=1.0, gain=1),
