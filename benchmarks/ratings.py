@@ -4,7 +4,7 @@
 
 FOLDER holds MovieLens' ``ratings.csv`` (userId, movieId, rating, timestamp). Of each user the last tenth of the ratings
 in time, rounded up, is the test; the model has every default. Prints a Markdown table with the global mean and the
-biases alone beside it; ``--out`` keeps ``train.parquet`` and ``test.parquet``, so that others can be measured on the cut.
+biases alone beside it; ``--out`` keeps ``train.parquet`` and ``test.parquet``, to measure others on the same cut.
 """
 
 import argparse

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from recsys import columns as c
 from recsys.candidates.als import Als, AlsParams
 from recsys.candidates.bpr import Bpr, BprParams
 from recsys.candidates.content import Content, ContentParams
@@ -45,6 +46,18 @@ KINDS: Final[dict[str, tuple[type[Frozen], Any]]] = {
     Trending.name: (TrendingParams, Trending),
 }
 """Params and class of each kind of generator."""
+
+
+READ: Final[dict[str, tuple[str, ...]]] = {
+    Content.name: (c.TEXT, c.ATTRIBUTES),
+    GroupPopularity.name: (c.ATTRIBUTES,),
+}
+"""What a kind looks at in the catalogue that no other does."""
+
+
+def read_of_the_catalogue(specs: Sequence[ComponentSpec]) -> set[str]:
+    """Columns of the catalogue that must be read because one of ``specs`` looks at them."""
+    return {name for spec in specs for name in READ.get(spec.kind, ())}
 
 
 def build_generators(specs: Sequence[ComponentSpec]) -> list[CandidateGenerator]:

@@ -52,6 +52,7 @@ def judge(log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, rankers: M
         [spec.kind for spec in site.candidates],
         size=site.serving.slate_size,
         rerank=reranking(log, moment, seed=manifest.seed),
+        weigh=moment.repeat_weights,
     )
     report = evaluate(
         slates,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -10,10 +11,13 @@ import polars as pl
 
 from recsys import columns as c
 from recsys.candidates.item_item import ItemItem
+from recsys.candidates.registry import read_of_the_catalogue
+from recsys.candidates.repeats import RepeatPolicy, Repeats, Weigh
 from recsys.datasets.catalogue import items_as_of
 from recsys.datasets.manifest import Manifest
 from recsys.datasets.store import DatasetStore
 from recsys.datasets.tables import INTERACTED, UPDATED
+from recsys.events.schema import ITEM_UPDATES
 from recsys.ranking.candidate_rows import Recall, fit_recall
 from recsys.serving.files import CATALOGUE
 from recsys.sites import ComponentSpec, SiteConfig
@@ -21,7 +25,7 @@ from recsys.types import SiteId, UserId
 
 PAIR = [c.USER_ID, c.ITEM_ID]
 NEEDED = [c.ITEM_ID, c.TIMESTAMP, *(name for name in CATALOGUE if name != c.ITEM_ID)]
-"""Of what was told of items, all that a release looks at; texts and pictures stay where they lie."""
+"""Of what was told of items, what every release looks at; texts stay where they lie unless a generator reads them."""
 EXPLAINED_BY = ComponentSpec(kind=ItemItem.name)
 """Similar items, and because of which item, come from this generator, whether or not the site proposes with it."""
 
@@ -46,9 +50,11 @@ class Log:
     def read(cls, store: DatasetStore, site: SiteConfig, *, as_of: datetime, erased: Mapping[UserId, datetime]) -> Self:
         """What the event log says before ``as_of``, exclusive, but what ``erased`` users did before they asked."""
         manifests = partitions_before(store, site.site, as_of)
+        read = {*NEEDED, *read_of_the_catalogue(site.candidates)}
+        told = [name for name in ITEM_UPDATES if name in read]
         interactions, updates = (
             store.read(table, manifests).filter(pl.col(c.TIMESTAMP) < as_of).select(columns).collect()
-            for table, columns in ((INTERACTED, pl.all()), (UPDATED, NEEDED))
+            for table, columns in ((INTERACTED, pl.all()), (UPDATED, told))
         )
         return cls(site, _without(interactions, erased), updates)
 
@@ -59,8 +65,9 @@ class Log:
 
     def bought_before(self, moment: datetime) -> pl.DataFrame:
         """Distinct pairs (user_id, item_id) that must not be recommended again; none where the site allows repeats."""
-        bought = pl.col(c.EVENT_TYPE) == self.site.serving.purchase_event
-        wanted = bought if self.site.serving.exclude_bought else pl.lit(False)
+        serving = self.site.serving
+        bought = (pl.col(c.EVENT_TYPE) == serving.purchase_event) & serving.exclude_bought
+        wanted = pl.lit(True) if serving.repeats == "block" else bought
         return self.interactions.filter(wanted, pl.col(c.TIMESTAMP) < moment).select(PAIR).unique().sort(PAIR)
 
     def at(
@@ -82,7 +89,14 @@ class Log:
             as_of=moment,
             rng=rng,
         )
-        return Moment(recall, self.bought_before(moment))
+        return Moment(recall, self.bought_before(moment), self._repeat_policy())
+
+    def _repeat_policy(self) -> RepeatPolicy | None:
+        """What weighs what users know; None where the ranker alone does, or where it is barred anyway."""
+        serving, proposed = self.site.serving, self.site.candidates_per_source
+        if serving.repeats is None or serving.repeats == "block":
+            return None
+        return RepeatPolicy(mode=serving.repeats, half_life_days=serving.repeats_half_life_days, proposed=proposed)
 
 
 def _without(interactions: pl.DataFrame, erased: Mapping[UserId, datetime]) -> pl.DataFrame:
@@ -100,6 +114,7 @@ class Moment:
 
     recall: Recall
     bought: pl.DataFrame
+    repeat_policy: RepeatPolicy | None = None
 
     @property
     def users(self) -> list[UserId]:
@@ -109,6 +124,14 @@ class Moment:
     def rows(self, users: Sequence[UserId], *, k: int) -> pl.DataFrame:
         """One row per proposed pair with every feature as of the moment; unavailable and bought items never."""
         return self.recall.rows(self.recall.pool(users, k=k, exclude=self.bought))
+
+    @cached_property
+    def repeat_weights(self) -> Weigh | None:
+        """What is done to a ranker's scores because of what users know; None: nothing."""
+        recall = self.recall
+        if self.repeat_policy is None:
+            return None
+        return Repeats.of(recall.interactions, self.repeat_policy, as_of=recall.as_of).weigh
 
     @property
     def explainer(self) -> ItemItem:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from recsys import columns as c
 from recsys.candidates.item_item import ItemItem
 from recsys.candidates.popularity import Popularity
+from recsys.candidates.repeats import Weigh
 from recsys.evaluation.contestants import RANKED as CHALLENGER
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.slates import rank_rows
@@ -30,6 +31,7 @@ def contestants(
     *,
     size: int = EVALUATED,
     rerank: Rerank | None = None,
+    weigh: Weigh | None = None,
 ) -> dict[str, pl.DataFrame]:
     """The slates of each ranker, and of each generator alone, from the same candidates.
 
@@ -38,9 +40,10 @@ def contestants(
         rankers: by name; each scores all rows.
         sources: generators; a generator's slate is its own order, and the popular items for users it has nothing for.
         size: how long the slates are that are re-ranked.
+        weigh: what is done to every ranker's scores before. None: nothing.
         rerank: what is done to every ranker's slates; those of CHALLENGER are shown without it too. None: nothing.
     """
-    ranked = {name: slates(rows, ranker.score(rows), sources, size) for name, ranker in rankers.items()}
+    ranked = {name: slates(rows, ranker.score(rows), sources, size, weigh=weigh) for name, ranker in rankers.items()}
     if rerank is not None:
         plain = {BEFORE_RERANKING: ranked[CHALLENGER]}
         ranked = {name: rerank(found) for name, found in ranked.items()} | plain
@@ -53,9 +56,11 @@ def contestants(
     return {**{name: found.filter(pl.col(c.RANK) <= EVALUATED) for name, found in ranked.items()}, **fair}
 
 
-def slates(rows: pl.DataFrame, scores: NDArray[np.float64], sources: list[str], size: int) -> pl.DataFrame:
+def slates(
+    rows: pl.DataFrame, scores: NDArray[np.float64], sources: list[str], size: int, *, weigh: Weigh | None = None
+) -> pl.DataFrame:
     """The ``size`` best of each user, schema SLATES."""
-    return rank_rows(rows, scores, sources=sources, size=size)
+    return rank_rows(rows, weigh(rows, scores) if weigh else scores, sources=sources, size=size)
 
 
 def recommendations(ranked: pl.DataFrame, bought: pl.DataFrame, explainer: ItemItem) -> pl.DataFrame:

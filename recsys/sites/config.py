@@ -173,6 +173,11 @@ class ServingPolicy(Frozen):
     "True: an item that the user bought is never recommended again."
     purchase_event: str = "purchase"
     "The event type that means bought."
+    repeats: Literal["block", "decay", "favour", "learned"] | None = None
+    """What becomes of items that the user knows and may be shown: never again, the less the fresher, the more the
+    fresher, or as users come back to them. null: as the ranker thinks."""
+    repeats_half_life_days: PositiveFloat = 30.0
+    "For decay and favour: after so many days half of the effect is left."
     online_events: PositiveInt = 5
     "How many of the user's last events the online part looks at."
     online_half_life_minutes: PositiveFloat = 30.0

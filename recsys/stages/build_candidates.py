@@ -23,6 +23,7 @@ from recsys.releases import files as f
 from recsys.releases.identity import code_version, config_hash, release_id
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import EXPLAINED_BY, PAIR, Log, partitions_before
+from recsys.serving.files import CATALOGUE
 from recsys.serving.lifecycle import record_release
 from recsys.sites import SiteConfig
 from recsys.stages import erase_users
@@ -129,7 +130,7 @@ def _to_serve(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
         f.CANDIDATES_INFERENCE: moment.rows(moment.users, k=site.candidates_per_source),
         f.SIMILAR: similar.explainer.similar(site.serving.similar_size),
         f.TOP_POPULAR: top_popular(recall.interactions, recall.items, n=POPULAR_ITEMS, per_category=POPULAR_ITEMS),
-        f.ITEMS: recall.items,
+        f.ITEMS: recall.items.select(list(CATALOGUE)),
         f.EXCLUDED: moment.bought,
     }
 

@@ -87,8 +87,9 @@ def _rankers(context: StageContext, site: SiteId, store: f.ReleaseFiles) -> dict
 def _rank(log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, ranker: Ranker) -> ReleaseManifest:
     """Adds the ranked slates of every user to the release."""
     site, rows = log.site, store.get_frame(f.CANDIDATES_INFERENCE)
-    ranked = slates(rows, ranker.score(rows), [spec.kind for spec in site.candidates], site.serving.slate_size)
     moment = log.at(manifest.as_of, rng=np.random.default_rng(manifest.seed), specs=[EXPLAINED_BY])
+    sources, size = [spec.kind for spec in site.candidates], site.serving.slate_size
+    ranked = slates(rows, ranker.score(rows), sources, size, weigh=moment.repeat_weights)
     rerank = reranking(log, moment, seed=manifest.seed)
     shown = rerank(ranked) if rerank else ranked
     frame = recommendations(shown, store.get_frame(f.EXCLUDED), moment.explainer)

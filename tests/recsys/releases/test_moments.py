@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from recsys import columns as c
+from recsys.candidates.registry import read_of_the_catalogue
 from recsys.datasets.blobs import LocalBlobs
 from recsys.datasets.manifest import Partition
 from recsys.datasets.store import DatasetStore
@@ -15,7 +16,7 @@ from recsys.datasets.tables import INTERACTED
 from recsys.events.counts import NO_ROWS
 from recsys.events.schema import INTERACTIONS, ITEM_UPDATES
 from recsys.releases.moments import Log, partitions_before
-from recsys.sites import SiteConfig, parse_site
+from recsys.sites import ComponentSpec, SiteConfig, parse_site
 
 NOON = datetime(2026, 5, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -50,6 +51,30 @@ def test_bought_counts_before_the_moment_alone(site: SiteConfig):
     )
     assert log.bought_before(NOON).rows() == [("a", "x")]
     assert log.bought_before(NOON + HOUR).rows() == [("a", "x"), ("a", "y")]
+
+
+def test_a_site_that_blocks_repeats_bars_everything_known(site: SiteConfig):
+    strict = site.model_copy(update={"serving": site.serving.model_copy(update={"repeats": "block"})})
+    log = log_of(strict, events(("a", "x", "purchase", NOON), ("a", "z", "view", NOON - HOUR)))
+    assert log.bought_before(NOON).rows() == [("a", "z")]
+
+
+def test_known_items_are_weighed_as_the_site_says(site: SiteConfig):
+    past = events(("a", "x", "view", NOON - HOUR), ("b", "y", "view", NOON - HOUR))
+    asked = pl.DataFrame({c.USER_ID: ["a", "a"], c.ITEM_ID: ["x", "y"]})
+    for repeats, sign in (("decay", -1), ("favour", 1)):
+        serving = site.serving.model_copy(update={"repeats": repeats})
+        log = log_of(site.model_copy(update={"serving": serving}), past)
+        weigh = log.at(NOON, rng=np.random.default_rng(1)).repeat_weights
+        known, new = weigh(asked, np.zeros(2))
+        assert np.sign(known) == sign
+        assert new == 0
+    assert log_of(site, past).at(NOON, rng=np.random.default_rng(1)).repeat_weights is None
+
+
+def test_texts_are_read_where_a_generator_looks_at_them(site: SiteConfig):
+    assert read_of_the_catalogue(site.candidates) == set()
+    assert read_of_the_catalogue([ComponentSpec(kind="content")]) == {c.TEXT, c.ATTRIBUTES}
 
 
 def test_a_site_that_allows_repeats_bars_nothing(site: SiteConfig):

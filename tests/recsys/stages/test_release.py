@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import polars as pl
 import psycopg2
 import pytest
@@ -166,6 +167,18 @@ def test_the_same_again_finds_nothing_new(released: Released):
     assert again.release_id == report.release_id
     with pytest.raises(ReleaseError, match=r"found it live.*never changes"):
         train_ranker.run(site=SITE, release_id=report.release_id, context=context)
+
+
+def test_what_each_generator_found_and_cost_lies_with_the_release(released: Released):
+    context, report = released
+    store = f.ReleaseFiles(context.blobs, SITE, report.release_id)
+    found = store.get_frame(f.GENERATORS)
+    sources = [spec.kind for spec in context.site(SITE).candidates]
+    assert set(found[c.SOURCE]) == {*sources, "pool"}
+    assert set(found[c.K]) == {10, 20, 50, context.site(SITE).candidates_per_source}
+    costs = found.filter(pl.col(c.SOURCE) != "pool")
+    assert (costs.select(c.SECONDS, c.FIT_SECONDS, c.PROPOSED).min().row(0) > np.zeros(3)).all()
+    assert f.GENERATORS not in store.get_json(f.MANIFEST)["files"]
 
 
 def test_same_log_elsewhere_gives_the_same_files(released: Released, make_context: Callable[[], StageContext]):
