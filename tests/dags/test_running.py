@@ -83,7 +83,7 @@ def test_a_range_becomes_a_live_release_by_assets_alone(platform: Settings, airf
     run = airflow.trigger(f"ingest_events__{SITE}", {"start_date": FIRST.isoformat(), "days": DAYS})
     states = chain_of(airflow, SITE, run)
     assert states == {
-        "ingest_events": {"ingest": "success"},
+        "ingest_events": {"ingest": "success", "report": "success"},
         "build_candidates": {"build": "success", "announce": "success"},
         "train_ranker": {"train": "success", "announce": "success"},
         "release_recommendations": {"release": "success", "announce": "success"},
