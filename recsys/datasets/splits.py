@@ -27,12 +27,10 @@ class Window:
 
 @dataclass(frozen=True)
 class Windows:
-    """What is learned from, what the ranker is taught with, and what the release is judged on."""
+    """What the ranker is taught with, and what the release is judged on."""
 
-    history: Window
-    "The generators whose candidates get labels are fitted on this."
-    label: Window
-    "What users then did; the ranker's labels."
+    labels: tuple[Window, ...]
+    "What users then did, oldest first; before each, the generators know what came before it and nothing else."
     evaluation: Window
     "The last days before as_of; nothing that is judged on them has seen them."
 
@@ -42,7 +40,7 @@ class Windows:
 
 
 def cut_windows(as_of: datetime, policy: WindowPolicy) -> Windows:
-    """``history | label | evaluation | as_of``, without gaps; lengths from the site's ``windows``.
+    """``… | label | label | evaluation | as_of``, without gaps; lengths and count from the site's ``windows``.
 
     Args:
         as_of: exclusive end of all that is known; with a time zone.
@@ -54,6 +52,10 @@ def cut_windows(as_of: datetime, policy: WindowPolicy) -> Windows:
     if as_of.tzinfo is None:
         raise NotEnoughData(f"found as_of {as_of} without a time zone; expected UTC, e.g. {as_of}+00:00")
     judged_from = as_of - timedelta(days=policy.evaluation_days)
-    labelled_from = judged_from - timedelta(days=policy.label_days)
-    known_from = labelled_from - timedelta(days=policy.history_days)
-    return Windows(Window(known_from, labelled_from), Window(labelled_from, judged_from), Window(judged_from, as_of))
+    return Windows(label_windows(judged_from, policy), Window(judged_from, as_of))
+
+
+def label_windows(until: datetime, policy: WindowPolicy) -> tuple[Window, ...]:
+    """The policy's label windows back to back, oldest first, the last one ending at ``until``."""
+    step = timedelta(days=policy.label_days)
+    return tuple(Window(until - step * (n + 1), until - step * n) for n in reversed(range(policy.label_windows)))

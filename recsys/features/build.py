@@ -1,6 +1,8 @@
 """Joins to each candidate pair what was known before ``as_of``."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 import polars as pl
 
@@ -12,44 +14,76 @@ from recsys.features.feature_set import KNOWLEDGE
 NO_CATEGORY = ""
 
 
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known of users, items and both together at one moment, to be looked up for any number of pairs."""
+
+    users: pl.DataFrame
+    items: pl.DataFrame
+    encounters: pl.DataFrame
+    tastes: pl.DataFrame
+
+    @classmethod
+    def of(cls, interactions: pl.DataFrame, items: pl.DataFrame, as_of: datetime) -> Self:
+        """Reads the log once.
+
+        Args:
+            interactions: schema INTERACTIONS plus ``weight``, all before ``as_of``.
+            items: schema ITEMS, as of the same time.
+            as_of: exclusive end of what is known; ages are days before it.
+
+        Raises:
+            DataError: an interaction is not before ``as_of``: a feature would know the future.
+        """
+        newest = interactions[c.TIMESTAMP].max()
+        if isinstance(newest, datetime) and newest >= as_of:
+            raise DataError(
+                f"found an interaction at {newest.isoformat()}, expected all before {as_of.isoformat()}; "
+                "cut the log at as_of before features are built"
+            )
+        catalogue = items.select(c.ITEM_ID, c.CATEGORY, c.PRICE)
+        known = interactions.with_columns(
+            ((pl.lit(as_of) - pl.col(c.TIMESTAMP)).dt.total_microseconds() / 86_400e6).alias(c.AGE_DAYS)
+        ).join(catalogue, on=c.ITEM_ID, how="left", maintain_order="left")
+        popularity = item.popularity(known)
+        ranks = popularity.select(c.ITEM_ID, c.ITEM_POPULARITY_RANK)
+        described = popularity.join(item.beginnings(known), on=c.ITEM_ID, how="left")
+        return cls(
+            users=user.activity(known.join(ranks, on=c.ITEM_ID, how="left", maintain_order="left")),
+            items=described.join(catalogue, on=c.ITEM_ID, how="full", coalesce=True),
+            encounters=user_item.encounters(known),
+            tastes=user_item.category_taste(known),
+        )
+
+    def describe(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """The rows of ``pairs`` in their order, with every feature of ``KNOWLEDGE`` (Float32) and ``category``.
+
+        Null where nothing is known (a user without history, an item without price). Category "" means none.
+        """
+        joined = (
+            pairs.join(self.users, on=c.USER_ID, how="left", maintain_order="left")
+            .join(self.items, on=c.ITEM_ID, how="left", maintain_order="left")
+            .join(self.encounters, on=[c.USER_ID, c.ITEM_ID], how="left", maintain_order="left")
+            .join(self.tastes, on=[c.USER_ID, c.CATEGORY], how="left", maintain_order="left")
+            .with_columns(
+                (pl.col(c.PRICE) / pl.col(c.USER_MEAN_PRICE)).alias(c.PRICE_RATIO),
+                (pl.col(c.ITEM_VALUE) - pl.col(c.USER_VALUE)).alias(c.VALUE_GAP),
+                (pl.col(c.ITEM_POPULARITY_RANK) - pl.col(c.USER_MAINSTREAM)).alias(c.MAINSTREAM_GAP),
+            )
+        )
+        return joined.select(
+            *pairs.columns,
+            *(pl.col(name).cast(pl.Float32) for name in KNOWLEDGE),
+            pl.col(c.CATEGORY).fill_null(NO_CATEGORY),
+        )
+
+
 def build_features(
     pairs: pl.DataFrame, *, interactions: pl.DataFrame, items: pl.DataFrame, as_of: datetime
 ) -> pl.DataFrame:
-    """The pairs with every feature of ``KNOWLEDGE`` and ``category``.
-
-    Args:
-        pairs: user_id, item_id and what the generators said of them (``one_row_per_pair``).
-        interactions: schema INTERACTIONS plus ``weight``, all before ``as_of``.
-        items: schema ITEMS, as of the same time.
-        as_of: exclusive end of what is known; ages are days before it.
-
-    Returns:
-        The rows of ``pairs`` in their order, with Float32 features; null where nothing is known (a user without
-        history, an item without price). Category "" means none.
+    """``pairs`` (user_id, item_id and what the generators said of them), described as of one moment.
 
     Raises:
-        DataError: an interaction is not before ``as_of``: a feature would know the future.
+        DataError: an interaction is not before ``as_of``.
     """
-    newest = interactions[c.TIMESTAMP].max()
-    if isinstance(newest, datetime) and newest >= as_of:
-        raise DataError(
-            f"found an interaction at {newest.isoformat()}, expected all before {as_of.isoformat()}; "
-            "cut the log at as_of before features are built"
-        )
-    known = interactions.with_columns(
-        ((pl.lit(as_of) - pl.col(c.TIMESTAMP)).dt.total_microseconds() / 86_400e6).alias(c.AGE_DAYS)
-    ).join(items.select(c.ITEM_ID, c.CATEGORY, c.PRICE), on=c.ITEM_ID, how="left", maintain_order="left")
-    catalogue = items.select(c.ITEM_ID, c.CATEGORY, c.PRICE)
-    joined = (
-        pairs.join(user.activity(known), on=c.USER_ID, how="left", maintain_order="left")
-        .join(item.popularity(known), on=c.ITEM_ID, how="left", maintain_order="left")
-        .join(catalogue, on=c.ITEM_ID, how="left", maintain_order="left")
-        .join(user_item.encounters(known), on=[c.USER_ID, c.ITEM_ID], how="left", maintain_order="left")
-        .join(user_item.category_taste(known), on=[c.USER_ID, c.CATEGORY], how="left", maintain_order="left")
-        .with_columns((pl.col(c.PRICE) / pl.col(c.USER_MEAN_PRICE)).alias(c.PRICE_RATIO))
-    )
-    return joined.select(
-        *pairs.columns,
-        *(pl.col(name).cast(pl.Float32) for name in KNOWLEDGE),
-        pl.col(c.CATEGORY).fill_null(NO_CATEGORY),
-    )
+    return Knowledge.of(interactions, items, as_of).describe(pairs)

@@ -2,37 +2,42 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Self
+from typing import Final, Self
 
 from recsys import columns as c
 from recsys.errors import FeatureMismatch
 from recsys.types import Frozen
 
-KNOWLEDGE = (
-    c.USER_EVENTS,
-    c.USER_ITEMS,
-    c.USER_ACTIVE_DAYS,
-    c.USER_DAYS_SINCE_LAST,
-    c.USER_DAYS_SINCE_FIRST,
-    c.USER_MEAN_PRICE,
-    c.ITEM_POPULARITY_1D,
-    c.ITEM_POPULARITY_7D,
-    c.ITEM_POPULARITY_28D,
-    c.ITEM_POPULARITY_ALL,
-    c.ITEM_TREND,
-    c.ITEM_AGE_DAYS,
-    c.ITEM_DAYS_SINCE_LAST,
-    c.ITEM_REPEAT_RATE,
-    c.ITEM_MEAN_WEIGHT,
-    c.PRICE,
-    c.PRICE_RATIO,
-    c.PAIR_EVENTS,
-    c.PAIR_WEIGHT,
-    c.PAIR_DAYS_SINCE_LAST,
-    c.CATEGORY_AFFINITY,
-    c.CATEGORY_DAYS_SINCE_LAST,
-)
-"""What ``build_features`` adds to a pair, whatever the generators are."""
+GROUPS: Final = {
+    "activity": (
+        c.USER_EVENTS,
+        c.USER_ITEMS,
+        c.USER_ACTIVE_DAYS,
+        c.USER_DAYS_SINCE_LAST,
+        c.USER_DAYS_SINCE_FIRST,
+    ),
+    "popularity": (
+        c.ITEM_POPULARITY_1D,
+        c.ITEM_POPULARITY_7D,
+        c.ITEM_POPULARITY_28D,
+        c.ITEM_POPULARITY_ALL,
+        c.ITEM_TREND,
+        c.ITEM_AGE_DAYS,
+        c.ITEM_DAYS_SINCE_LAST,
+        c.ITEM_REPEAT_RATE,
+        c.ITEM_MEAN_WEIGHT,
+    ),
+    "beginnings": (
+        *(c.ITEM_DISCOVERIES_3D, c.ITEM_DISCOVERIES_7D, c.ITEM_DISCOVERIES_28D),
+        *(c.ITEM_NEWCOMERS_14D, c.ITEM_NEWCOMERS_56D, c.ITEM_FIRST_CHOICES),
+    ),
+    "mainstream": (c.ITEM_POPULARITY_RANK, c.USER_MAINSTREAM, c.USER_MAINSTREAM_SPREAD, c.MAINSTREAM_GAP),
+    "price": (c.PRICE, c.USER_MEAN_PRICE, c.PRICE_RATIO, c.ITEM_VALUE, c.USER_VALUE, c.VALUE_GAP),
+    "encounters": (c.PAIR_EVENTS, c.PAIR_WEIGHT, c.PAIR_DAYS_SINCE_LAST),
+    "category": (c.CATEGORY_AFFINITY, c.CATEGORY_DAYS_SINCE_LAST),
+}
+"""What ``build_features`` adds to a pair, whatever the generators are, by what it is about."""
+KNOWLEDGE: Final = tuple(name for group in GROUPS.values() for name in group)
 
 
 class FeatureSet(Frozen):
@@ -43,11 +48,12 @@ class FeatureSet(Frozen):
     "Those of ``names`` that hold text."
 
     @classmethod
-    def of(cls, sources: Sequence[str]) -> Self:
-        """The features of pairs proposed by ``sources``."""
+    def of(cls, sources: Sequence[str], *, without: Sequence[str] = ()) -> Self:
+        """The features of pairs proposed by ``sources``, but the groups of ``GROUPS`` named in ``without``."""
         columns = (c.source_score, c.source_share, c.source_rank)
         evidence = [column(source) for source in sources for column in columns]
-        return cls(names=(*evidence, c.N_SOURCES, *KNOWLEDGE, c.CATEGORY), categorical=(c.CATEGORY,))
+        known = [name for group, names in GROUPS.items() if group not in without for name in names]
+        return cls(names=(*evidence, c.N_SOURCES, *known, c.CATEGORY), categorical=(c.CATEGORY,))
 
     @property
     def numeric(self) -> tuple[str, ...]:

@@ -1,21 +1,27 @@
 """From a log to candidates with features, as of one moment: the same steps for training, judging and serving."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from recsys import columns as c
 from recsys.candidates.generator import CandidateGenerator
-from recsys.candidates.pool import candidate_pool, measured_pool, one_row_per_pair
+from recsys.candidates.pool import PAIR, measured_pool, one_row_per_pair
 from recsys.candidates.registry import build_generators
 from recsys.candidates.weighting import weighted
-from recsys.features.build import build_features
+from recsys.features.build import Knowledge
 from recsys.sites.config import ComponentSpec, InteractionType
 from recsys.types import UserId
+
+EVIDENCE_DEPTH: Final = 3
+"""How many times deeper a generator is read for its word on what others propose than for its own proposals."""
+USERS_AT_ONCE: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -35,21 +41,40 @@ class Recall:
         return [generator.name for generator in self.generators]
 
     def pool(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> pl.DataFrame:
-        """Schema CANDIDATES: what every generator proposes to ``users``, at most ``k`` each."""
-        return candidate_pool(self.generators, users, k=k, exclude=exclude)
+        """Schema CANDIDATES: what is among the first ``k`` of any generator, with every generator's word on it.
+
+        A generator's rows end at ``EVIDENCE_DEPTH`` times ``k``: so far it is heard on what others propose.
+        """
+        return self.measured_pool(users, k=k, exclude=exclude)[0]
 
     def measured_pool(
         self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The same, and what each generator cost: source, proposed, seconds, fit_seconds."""
-        pool, costs = measured_pool(self.generators, users, k=k, exclude=exclude)
+        heard, costs = measured_pool(self.generators, users, k=k * EVIDENCE_DEPTH, exclude=exclude)
+        proposed = heard.filter(pl.col(c.RANK) <= k)
+        counts = proposed.group_by(c.SOURCE).agg(pl.len().alias(c.PROPOSED))
+        costs = costs.drop(c.PROPOSED).join(counts, on=c.SOURCE, how="left", maintain_order="left")
         fit_seconds = [self.fit_seconds.get(source) for source in costs[c.SOURCE]]
-        return pool, costs.with_columns(pl.Series(c.FIT_SECONDS, fit_seconds, dtype=pl.Float64))
+        return heard.join(proposed.select(PAIR).unique(), on=PAIR, how="semi", maintain_order="left"), costs.select(
+            c.SOURCE,
+            pl.col(c.PROPOSED).fill_null(0).cast(pl.Int64),
+            c.SECONDS,
+            pl.Series(c.FIT_SECONDS, fit_seconds, dtype=pl.Float64),
+        )
 
     def rows(self, pool: pl.DataFrame) -> pl.DataFrame:
         """One row per pair of ``pool``, with the features of ``FeatureSet.of(self.sources)``."""
-        pairs = one_row_per_pair(pool, self.sources)
-        return build_features(pairs, interactions=self.interactions, items=self.items, as_of=self.as_of)
+        return self.knowledge.describe(one_row_per_pair(pool, self.sources))
+
+    def answer(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """The rows of the users' pools, a block of users at a time: memory does not grow with their number."""
+        for start in range(0, max(1, len(users)), USERS_AT_ONCE):
+            yield self.rows(self.pool(users[start : start + USERS_AT_ONCE], k=k, exclude=exclude))
+
+    @cached_property
+    def knowledge(self) -> Knowledge:
+        return Knowledge.of(self.interactions, self.items, self.as_of)
 
 
 def fit_recall(

@@ -10,18 +10,18 @@ from typing import Any, Final, Self
 
 import numpy as np
 import polars as pl
-from catboost import CatBoost, CatBoostError, Pool
+from catboost import CatBoost, CatBoostError, Pool, sum_models
 from numpy.typing import NDArray
 
 from recsys import columns as c
 from recsys.errors import FeatureMismatch, NotEnoughData, NotFittedError
 from recsys.features.feature_set import FeatureSet
+from recsys.ranking.folds import folds_by_user
+from recsys.ranking.strangers import best_list, is_stranger
 from recsys.sites.config import RankerPolicy
 
 MODEL_FILE: Final = "catboost_model.cbm"
 MANIFEST_FILE: Final = "ranker.json"
-VALID_SHARE: Final = 0.15
-"""Share of users held back to choose the number of trees, where no validation rows are given."""
 METRIC: Final = "NDCG:top=10;type=Base"
 CURVE: Final = "validation_ndcg@10"
 WHEN_AND_WHICH_RUN: Final = ("model_guid", "train_finish_time")
@@ -37,13 +37,21 @@ class Ranker:
 
     The trees start from a prior: each source's share (its score over its best for the user) added up, times the
     policy's ``prior_weight``. Where there is little to learn from, the slate is the generators' common opinion.
+
+    The model is the mean of one per fold of the users. Each stops growing when the users of its fold, which it does not
+    learn from, are served no better; so chance in who they are, and in where it stops, evens out.
     """
 
     def __init__(self, feature_set: FeatureSet, policy: RankerPolicy | None = None) -> None:
         self.features = feature_set
         self.policy = policy or RankerPolicy()
         self.best_iteration = 0
+        "Trees of all folds together."
         self.validation_ndcg = float("nan")
+        "nDCG@10 of the users held back, mean over the folds; negatives are those that were drawn."
+        self.strangers_list: str | None = None
+        "The column that orders the candidates of users without history; None: the model does."
+        self._curves: list[list[float]] = []
         self._model: CatBoost | None = None
 
     def fit(
@@ -53,34 +61,36 @@ class Ranker:
 
         Args:
             rows: the features, ``label``, user_id and ``as_of`` (``training_rows``).
-            rng: chooses the users held back where ``valid`` is None; the model's own seed is the policy's.
-            valid: rows of the same form; None: a share of the users of ``rows``, all rows of each.
+            rng: deals the users into folds where ``valid`` is None; the model's own seed is the policy's.
+            valid: rows of the same form, held back from a single model; None: the policy's folds.
             threads: cores used.
 
         Raises:
             NotEnoughData: fewer than two users, or rows that do not differ: nothing to learn from.
         """
-        if valid is None:
-            rows, valid = split_by_user(rows, VALID_SHARE, rng)
-        model = CatBoost(self._parameters(threads))
-        try:
-            model.fit(self._pool(rows), eval_set=self._pool(valid), verbose=False)
-        except CatBoostError as fault:
-            raise NotEnoughData(f"found {rows.height} rows that nothing can be learned from: {fault}") from fault
-        metadata = model.get_metadata()
-        for key in WHEN_AND_WHICH_RUN:
+        folds = [(rows, valid)] if valid is not None else folds_by_user(rows, self.policy.folds, rng)
+        models = [self._grown(learned, held, threads) for learned, held in folds]
+        self._curves = [model.get_evals_result().get("validation", {}).get(METRIC, []) for model in models]
+        self.validation_ndcg = float(np.mean([max(curve) for curve in self._curves]))
+        judged = pl.concat([held for _, held in folds])
+        scores = [self._scores(model, held) for model, (_, held) in zip(models, folds, strict=True)]
+        self.strangers_list = best_list(judged, np.concatenate(scores))
+        self._model = models[0] if len(models) == 1 else sum_models(models, weights=[1 / len(models)] * len(models))
+        metadata = self._model.get_metadata()
+        for key in [key for key in metadata.keys() if key.endswith(WHEN_AND_WHICH_RUN)]:  # noqa: SIM118 no iterator
             metadata[key] = ""
-        self.best_iteration = int(model.tree_count_)
-        self._model = model
-        self.validation_ndcg = max(self._curve())
+        self.best_iteration = int(self._model.tree_count_)
         return self
 
     def score(self, rows: pl.DataFrame) -> NDArray[np.float64]:
         """One score per row, float64, shape (len(rows),); comparable within a user only."""
         if rows.is_empty():
             return np.empty(0)
-        corrections: NDArray[np.float64] = self.model.predict(self._table(rows), thread_count=THREADS)
-        return self._prior(rows) + corrections
+        scores = self._scores(self.model, rows)
+        if self.strangers_list is None:
+            return scores
+        listed = rows[self.strangers_list].cast(pl.Float64).fill_null(0.0).to_numpy()
+        return np.where(rows.select(is_stranger()).to_series().to_numpy(), listed, scores)
 
     def importances(self) -> pl.DataFrame:
         """How much each feature moves the score (PredictionValuesChange), in percent; columns feature and importance.
@@ -110,8 +120,12 @@ class Ranker:
         return self._model
 
     def curve(self) -> pl.DataFrame:
-        """Column validation_ndcg@10 after each tree that was tried; one row per tree, none for a loaded ranker."""
-        return pl.DataFrame({CURVE: self._curve()}, schema={CURVE: pl.Float64})
+        """Column validation_ndcg@10 after each tree: mean over the folds, as far as all of them grew.
+
+        No rows for a loaded ranker.
+        """
+        together = [float(np.mean(step)) for step in zip(*self._curves, strict=False)]
+        return pl.DataFrame({CURVE: together}, schema={CURVE: pl.Float64})
 
     def save(self, folder: Path) -> None:
         """Writes ``catboost_model.cbm`` and ``ranker.json`` into ``folder``, which is made when absent."""
@@ -123,6 +137,7 @@ class Ranker:
             "policy": self.policy.model_dump(mode="json"),
             "trees": self.best_iteration,
             "validation_ndcg": self.validation_ndcg,
+            "strangers_list": self.strangers_list,
         }
         (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, allow_nan=True) + "\n", encoding="utf-8")
 
@@ -144,11 +159,21 @@ class Ranker:
             features.require(expected)
         ranker = cls(features, RankerPolicy.model_validate(manifest["policy"]))
         ranker.best_iteration, ranker.validation_ndcg = manifest["trees"], manifest["validation_ndcg"]
+        ranker.strangers_list = manifest.get("strangers_list")
         ranker._model = CatBoost().load_model(str(folder / MODEL_FILE))
         return ranker
 
-    def _curve(self) -> list[float]:
-        return list(self.model.get_evals_result().get("validation", {}).get(METRIC, []))
+    def _grown(self, rows: pl.DataFrame, held: pl.DataFrame, threads: int) -> CatBoost:
+        model = CatBoost(self._parameters(threads))
+        try:
+            model.fit(self._pool(rows), eval_set=self._pool(held), verbose=False)
+        except CatBoostError as fault:
+            raise NotEnoughData(f"found {rows.height} rows that nothing can be learned from: {fault}") from fault
+        return model
+
+    def _scores(self, model: CatBoost, rows: pl.DataFrame) -> NDArray[np.float64]:
+        corrections: NDArray[np.float64] = model.predict(self._table(rows), thread_count=THREADS)
+        return self._prior(rows) + corrections
 
     def _parameters(self, threads: int) -> dict[str, Any]:
         policy = self.policy
@@ -190,20 +215,3 @@ class Ranker:
         numbers = [pl.col(name).cast(pl.Float32).fill_null(float("nan")) for name in self.features.numeric]
         words = [pl.col(name).cast(pl.String) for name in self.features.categorical]
         return rows.select(*numbers, *words).select(self.features.names).to_pandas()
-
-
-def split_by_user(rows: pl.DataFrame, share: float, rng: np.random.Generator) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """``rows`` in two parts without a common user: the larger, and about ``share`` of the users (at least one).
-
-    Raises:
-        NotEnoughData: fewer than two users.
-    """
-    users = rows[c.USER_ID].unique().sort()
-    if len(users) < 2:
-        raise NotEnoughData(
-            f"found {len(users)} users with a success among their candidates, expected at least 2; "
-            "widen label_days or wait for more events"
-        )
-    held = users.gather(np.sort(rng.permutation(len(users))[: max(1, round(share * len(users)))]))
-    inside = pl.col(c.USER_ID).is_in(held.implode())
-    return rows.filter(~inside), rows.filter(inside)

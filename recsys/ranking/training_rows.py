@@ -1,21 +1,16 @@
 """Candidates of a label window, labelled with what their users then did."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import polars as pl
 
 from recsys import columns as c
 from recsys.sites.config import InteractionType
+from recsys.types import UserId
 
 PAIR = [c.USER_ID, c.ITEM_ID]
-
-
-def label_windows(until: datetime, *, days: int, count: int) -> list[tuple[datetime, datetime]]:
-    """``count`` windows (start, end) of ``days`` each, back to back, the last ending at ``until``; oldest first."""
-    step = timedelta(days=days)
-    return [(until - step * (n + 1), until - step * n) for n in reversed(range(count))]
 
 
 def gains(
@@ -42,6 +37,13 @@ def gains(
         .join(exclude, on=PAIR, how="anti")
         .sort(PAIR)
     )
+
+
+def drawn(users: Sequence[UserId], *, at_most: int, rng: np.random.Generator) -> list[UserId]:
+    """``users``, or as many of them drawn at random, in their order."""
+    if len(users) <= at_most:
+        return list(users)
+    return [users[n] for n in np.sort(rng.permutation(len(users))[:at_most])]
 
 
 def training_rows(

@@ -123,7 +123,7 @@ class Moment:
 
     def rows(self, users: Sequence[UserId], *, k: int) -> pl.DataFrame:
         """One row per proposed pair with every feature as of the moment; unavailable and bought items never."""
-        return self.recall.rows(self.recall.pool(users, k=k, exclude=self.bought))
+        return pl.concat(self.recall.answer(users, k=k, exclude=self.bought))
 
     @cached_property
     def repeat_weights(self) -> Weigh | None:

@@ -130,7 +130,7 @@ class WindowPolicy(Frozen):
 
     history_days: PositiveInt = 365
     "Generators are fitted on at most this many days."
-    label_days: PositiveInt = 7
+    label_days: PositiveInt = 14
     "The ranker's labels come from this many days, before the evaluation window."
     label_windows: PositiveInt = 4
     "How many label windows the ranker learns from, one before the other."
@@ -141,13 +141,17 @@ class WindowPolicy(Frozen):
 class RankerPolicy(Frozen):
     """How the learned ranker is trained."""
 
-    loss: Literal["YetiRank", "YetiRankPairwise", "QuerySoftMax", "PairLogit"] = "YetiRank"
+    loss: Literal["YetiRank", "YetiRankPairwise", "LambdaMart", "QuerySoftMax", "PairLogit"] = "YetiRank"
     iterations: PositiveInt = 300
     learning_rate: PositiveFloat = 0.08
     depth: Annotated[int, Field(ge=2, le=10)] = 4
     prior_weight: NonNegativeFloat = 2.0
     "The trees correct the generators' summed shares times this; 0: they start from nothing."
-    negatives_per_user: PositiveInt = 100
+    folds: PositiveInt = 3
+    "Models that are averaged; each leaves a part of the users out to see when to stop. 1: a sixth, once."
+    users: PositiveInt = 2000
+    "Most users that the ranker learns from, over all label windows, drawn at random."
+    negatives_per_user: PositiveInt = 30
     "Candidates without success kept per user in candidates_train, drawn at random from all of them."
     seed: NonNegativeInt = 7
 
@@ -212,8 +216,8 @@ class SiteConfig(Frozen):
         ComponentSpec(kind="ease"),
         ComponentSpec(kind="item_item"),
     )
-    candidates_per_source: Annotated[int, Field(ge=20, le=1000)] = 100
-    "How many items each generator may propose per user."
+    candidates_per_source: Annotated[int, Field(ge=20, le=1000)] = 150
+    "How many items each generator may propose per user; it is heard on three times as many."
     ranker: RankerPolicy = RankerPolicy()
     reranking: RerankingPolicy = RerankingPolicy()
     gate: GatePolicy = GatePolicy()

@@ -14,11 +14,11 @@ from recsys import columns as c
 from recsys.candidates.pool import generator_report
 from recsys.candidates.popularity import top_popular
 from recsys.datasets.manifest import Manifest
-from recsys.datasets.splits import cut_windows
+from recsys.datasets.splits import Window, cut_windows
 from recsys.datasets.store import data_hash
 from recsys.errors import NotEnoughData
 from recsys.features.feature_set import FeatureSet
-from recsys.ranking.training_rows import gains, label_windows, training_rows
+from recsys.ranking.training_rows import drawn, gains, training_rows
 from recsys.releases import files as f
 from recsys.releases.identity import code_version, config_hash, release_id
 from recsys.releases.manifest import ReleaseManifest
@@ -83,10 +83,12 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
 def to_learn(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
     """What could be shown at the start of each label window, labelled with what then happened."""
     site, rng = log.site, _rng(log.site)
-    parts = []
-    for start, end in _teaching_windows(log, as_of):
+    parts, windows = [], _teaching_windows(log, as_of)
+    for window in windows:
+        start, end = window.start, window.end
         labels = gains(log.interactions, site.interactions, start=start, end=end, exclude=log.bought_before(start))
-        rows = log.at(start, rng=rng).rows(_users(labels), k=site.candidates_per_source)
+        users = drawn(_users(labels), at_most=site.ranker.users // len(windows), rng=rng)
+        rows = log.at(start, rng=rng).rows(users, k=site.candidates_per_source)
         parts.append(
             training_rows(rows, labels, as_of=start, negatives_per_user=site.ranker.negatives_per_user, rng=rng)
         )
@@ -96,12 +98,10 @@ def to_learn(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
     return {f.CANDIDATES_TRAIN: rows}
 
 
-def _teaching_windows(log: Log, as_of: datetime) -> list[tuple[datetime, datetime]]:
+def _teaching_windows(log: Log, as_of: datetime) -> list[Window]:
     """The label windows that something is known before; a young log has fewer than the site asks for."""
-    windows = log.site.windows
-    judged_from = cut_windows(as_of, windows).evaluation.start
-    asked = label_windows(judged_from, days=windows.label_days, count=windows.label_windows)
-    return [window for window in asked if not log.before(window[0]).is_empty()]
+    asked = cut_windows(as_of, log.site.windows).labels
+    return [window for window in asked if not log.before(window.start).is_empty()]
 
 
 def to_judge(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:

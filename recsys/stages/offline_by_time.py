@@ -9,6 +9,7 @@ import polars as pl
 
 from recsys import columns as c
 from recsys.candidates.popularity import Popularity
+from recsys.datasets.splits import label_windows
 from recsys.errors import NotEnoughData
 from recsys.evaluation.contestants import RANKED
 from recsys.events.schema import INTERACTIONS, ITEMS
@@ -16,7 +17,7 @@ from recsys.features.feature_set import FeatureSet
 from recsys.ranking.candidate_rows import Recall, fit_recall
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.slates import rank_rows
-from recsys.ranking.training_rows import gains, label_windows, training_rows
+from recsys.ranking.training_rows import drawn, gains, training_rows
 from recsys.sites.config import ComponentSpec, InteractionType, SiteConfig
 from recsys.stages.steps import Steps
 from recsys.types import UserId
@@ -29,7 +30,6 @@ KNOWN: Final = {
     "purchase": InteractionType(name="purchase", weight=5.0, gain=3),
 }
 """What events mean by default; one of another type counts as a view."""
-LABEL_DAYS: Final = 14
 
 
 def recommend_by_time(
@@ -106,14 +106,15 @@ def _trained(
     log: pl.DataFrame, items: pl.DataFrame | None, site: SiteConfig, as_of: datetime, rng: np.random.Generator
 ) -> Ranker:
     parts = []
-    for start, end in label_windows(as_of, days=LABEL_DAYS, count=site.windows.label_windows):
-        recall = _recall_at(log, items, site, start, rng)
+    for window in label_windows(as_of, site.windows):
+        recall = _recall_at(log, items, site, window.start, rng)
         seen = _touched(recall.interactions)
-        labels = gains(log, site.interactions, start=start, end=end, exclude=seen)
-        users = labels[c.USER_ID].unique().sort().to_list()
-        rows = recall.rows(recall.pool(users, k=site.candidates_per_source, exclude=seen))
+        labels = gains(log, site.interactions, start=window.start, end=window.end, exclude=seen)
+        share = site.ranker.users // site.windows.label_windows
+        users = drawn(labels[c.USER_ID].unique().sort().to_list(), at_most=share, rng=rng)
+        rows = pl.concat(recall.answer(users, k=site.candidates_per_source, exclude=seen))
         parts.append(
-            training_rows(rows, labels, as_of=start, negatives_per_user=site.ranker.negatives_per_user, rng=rng)
+            training_rows(rows, labels, as_of=window.start, negatives_per_user=site.ranker.negatives_per_user, rng=rng)
         )
     features = FeatureSet.of([spec.kind for spec in site.candidates])
     return Ranker(features, site.ranker).fit(pl.concat(parts), rng=rng)

@@ -45,7 +45,7 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
         NotEnoughData: too few users to learn from.
     """
     context = context or open_context()
-    config = context.site(site)
+    config = context.tuned_site(site)
     release_id = release_id or lifecycle.unfinished_release(context.dsn, site)
     lifecycle.require_unfinished(context.dsn, site, release_id)
     store = f.ReleaseFiles(context.blobs, site, release_id)

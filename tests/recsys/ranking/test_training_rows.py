@@ -6,7 +6,7 @@ import pytest
 
 from recsys import columns as c
 from recsys.candidates.pool import no_pairs
-from recsys.ranking.training_rows import gains, label_windows, training_rows
+from recsys.ranking.training_rows import drawn, gains, training_rows
 from recsys.sites.config import InteractionType
 from recsys.testing.checkerboard import START, events
 
@@ -40,11 +40,12 @@ def test_excluded_pairs_are_no_success():
     assert labels(pl.DataFrame({c.USER_ID: ["u"], c.ITEM_ID: ["bought"]})).rows() == [("v", "seen", 1)]
 
 
-def test_windows_stand_back_to_back_and_end_where_told():
-    assert label_windows(END, days=3, count=2) == [
-        (END - timedelta(days=6), END - timedelta(days=3)),
-        (END - timedelta(days=3), END),
-    ]
+def test_users_are_drawn_only_where_there_are_too_many():
+    users = [f"u{n}" for n in range(9)]
+    assert drawn(users, at_most=9, rng=np.random.default_rng(1)) == users
+    some = drawn(users, at_most=4, rng=np.random.default_rng(1))
+    assert len(set(some)) == 4
+    assert some == sorted(set(some) & set(users))
 
 
 def candidates(items: int = 10) -> pl.DataFrame:

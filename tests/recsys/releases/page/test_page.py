@@ -152,7 +152,8 @@ def test_the_pool_is_the_ceiling_and_the_best_comes_first(found, judgement):
     assert reached == sorted(reached, reverse=True)
     pairs = judgement.rows.join(judgement.truth, on=[c.USER_ID, c.ITEM_ID])
     assert pool.hits == pairs.height
-    assert sum(each.unique_hits for each in sources) == pairs.filter(pl.col(c.N_SOURCES) == 1).height
+    proposed = pl.sum_horizontal((pl.col(c.source_rank(each.name)) <= deepest).fill_null(False) for each in sources)
+    assert sum(each.unique_hits for each in sources) == pairs.filter(proposed == 1).height
     assert (pool.seconds, pool.fit_seconds) == (None, None)
     assert all(each.seconds is not None and each.fit_seconds is not None for each in sources)
 
