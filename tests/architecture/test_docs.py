@@ -116,7 +116,7 @@ def test_commands_in_the_docs_exist(docs, texts):
     assert made <= targets
     command: Any = get_command(app)
     for span in spans:
-        for words in re.findall(r"(?:^|[`$] ?)recsys((?: [a-z_]+)+)", span):
+        for words in re.findall(r"(?:^|[`$] ?)recsys((?: [a-z][a-z_-]*)+)", span):
             first, *rest = words.split()
             assert first in command.commands, span
             inner = getattr(command.commands[first], "commands", None)

@@ -12,10 +12,10 @@ from recsys.candidates.sequences import Sequences
 from recsys.ranking.next_item.chosen import Columns, best_of, blend, entries
 from recsys.ranking.next_item.content import Content
 from recsys.ranking.next_item.places import Places
-from recsys.ranking.next_item.views import CONTENT, NEIGHBOURS, NEXT, OWN_DECAY, Views
+from recsys.ranking.next_item.views import CONTENT, LINEAR, NEIGHBOURS, NEXT, OWN_DECAY, Views
 
 Values = NDArray[np.float32]
-RANKED: Final = ("near", "forward", "lately", NEIGHBOURS, CONTENT)
+RANKED: Final = ("near", "forward", "lately", LINEAR, NEIGHBOURS, CONTENT)
 """Views whose order of the candidates is told, beside their scores."""
 FAR: Final = 99.0
 """Steps to an item that the sequence does not have."""

@@ -32,12 +32,12 @@ class NextItemParams(Frozen):
 
     candidates: PositiveInt = 100
     "Items of each query that are ranked."
-    lessons: PositiveInt = 25_000
+    lessons: PositiveInt = 40_000
     "Held-out queries that the trees learn from, at most."
     negative_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
     """Of a lesson's candidates that did not come next, so many teach, drawn evenly: with more hard ones than others,
     the others would look better than they are."""
-    iterations: PositiveInt = 400
+    iterations: PositiveInt = 500
     learning_rate: PositiveFloat = 0.08
     depth: PositiveInt = 6
     seed: NonNegativeInt = 7

@@ -12,6 +12,7 @@ from recsys.candidates.heaviest import heaviest
 from recsys.candidates.sequences import Sequences
 from recsys.candidates.session_knn import Likeness, Neighbours
 from recsys.ranking.next_item.content import Content
+from recsys.ranking.next_item.linear import LinearParams, linear_followers
 from recsys.types import Frozen
 
 
@@ -73,6 +74,8 @@ VIEWS: Final = (
 NEIGHBOURS: Final = "neighbours"
 TWINS: Final = "twins"
 "The few sequences that are most like the end of this one."
+LINEAR: Final = "linear"
+"A linear model of what comes next."
 VIA: Final = "via"
 "What stands near what stands near: items that were never seen together."
 CONTENT: Final = "content"
@@ -81,8 +84,16 @@ NEAR: Final = "near"
 FORWARD: Final = "forward"
 NEXT: Final = "next"
 BEFORE_LAST: Final = "next_but_one"
-WEIGHTS: Final = {**{view.name: view.weight for view in VIEWS}, NEIGHBOURS: 0.5, VIA: 0.4, CONTENT: 0.2, OWN: 0.3}
+WEIGHTS: Final = {
+    **{view.name: view.weight for view in VIEWS},
+    NEIGHBOURS: 0.5,
+    VIA: 0.4,
+    LINEAR: 0.3,
+    CONTENT: 0.2,
+    OWN: 0.3,
+}
 VIA_DECAY: Final = 0.6
+LINEAR_PARAMS: Final = LinearParams()
 TWINS_COUNT: Final = 50
 OWN_DECAY: Final = 0.6
 NEIGHBOURS_DECAY: Final = 0.8
@@ -107,7 +118,9 @@ class Views:
         used = [view for view in VIEWS if in_time or view.half_life is None]
         followers = {view.name: follow_scores(_fading(past, view.half_life), view.transitions) for view in used}
         followers[VIA] = two_steps(followers[NEAR])
-        decays = {**{view.name: view.position_decay for view in used}, VIA: VIA_DECAY}
+        followers[LINEAR] = linear_followers(past, LINEAR_PARAMS)
+        decays = {view.name: view.position_decay for view in used}
+        decays |= {VIA: VIA_DECAY, LINEAR: LINEAR_PARAMS.position_decay}
         neighbours = Neighbours.of(past, Likeness())
         return cls(followers, decays, neighbours, replace(neighbours, params=Likeness(neighbours=TWINS_COUNT)), content)
 
