@@ -44,7 +44,7 @@ class Evidence:
     def rows(self, queries: Sequences, *, candidates: int) -> tuple[Columns, dict[str, Values]]:
         """The candidates of each query, and by feature what is known of them; shape (queries, candidates)."""
         scores = self.views.scores(queries)
-        own = queries.ends(OWN_DECAY, at_most=None)
+        own = queries.ends(OWN_DECAY if self.repeats else 1.0, at_most=None)
         together = blend(scores, own, repeats=self.repeats)
         columns = best_of(together, candidates)
         known = {BLEND: entries(together, columns)}
