@@ -32,7 +32,8 @@ def test_new_messages_start_a_run_and_are_in_the_log(platform, kafka):
                 kafka.produce(TOPIC, [_event(day, number) for number in range(10)], partitions=2)
                 _until(lambda day=day: _kept(store) == {date(2026, 8, each): 10 for each in range(1, day + 1)})
             _until(lambda: {run.state for run in airflow.runs(DAG)} == {"success"})
-            assert airflow.runs(f"build_candidates__{SITE}") == []
+            started = [run.dag_run_id for run in airflow.runs(f"build_candidates__{SITE}")]
+            assert [run for run in started if not run.startswith("scheduled__")] == []  # the clock may start its own
     finally:
         path.unlink()
 
