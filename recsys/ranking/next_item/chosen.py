@@ -1,5 +1,7 @@
 """Which items are worth ranking: the best of all views together."""
 
+from typing import Final
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -7,6 +9,9 @@ from numpy.typing import NDArray
 from recsys.candidates.heaviest import first_highest
 from recsys.ranking.next_item.views import OWN, WEIGHTS
 
+SMALLEST: Final = 1e-9
+PRECISION: Final = 6
+"""Decimals of a score that count in choosing: what differs below them is rounding noise."""
 Columns = NDArray[np.int64]
 "Shape (queries, candidates): columns of items, best first; -1: there are no more."
 
@@ -23,9 +28,6 @@ def blend(views: dict[str, sp.csr_matrix], own: sp.csr_matrix, *, repeats: bool)
     together.data[together.data < SMALLEST] = 0.0
     together.eliminate_zeros()
     return together
-
-
-SMALLEST = 1e-9
 
 
 def shares(scores: sp.csr_matrix) -> sp.csr_matrix:
@@ -45,9 +47,6 @@ def best_of(scores: sp.csr_matrix, count: int) -> Columns:
         kept = kept[np.argsort(-values[kept], kind="stable")]
         chosen[row, : len(kept)] = columns[kept]
     return chosen
-
-
-PRECISION = 6
 
 
 def entries(matrix: sp.csr_matrix, columns: Columns) -> NDArray[np.float32]:

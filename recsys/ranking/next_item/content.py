@@ -14,6 +14,9 @@ NEIGHBOURS: Final = 100
 COMMON: Final = 0.1
 """A token of more than this share of the items brings no neighbours: it is told by nearly everything."""
 ITEM_BLOCK: Final = 2000
+SMALLEST: Final = 1e-9
+PRIOR: Final = 1.0
+"""Added to counts of tokens that follow each other, so that few say little."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,6 @@ class Content:
         chance = seen.sum(axis=1, keepdims=True) * seen.sum(axis=0, keepdims=True) / total
         lift: NDArray[np.float32] = np.log((seen + PRIOR) / (chance + PRIOR)).astype(np.float32)
         return lift
-
-
-SMALLEST = 1e-9
-PRIOR = 1.0
 
 
 def _of_length_one(matrix: sp.csr_matrix) -> sp.csr_matrix:

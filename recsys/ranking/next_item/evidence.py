@@ -17,6 +17,11 @@ from recsys.ranking.next_item.views import CONTENT, LINEAR, NEIGHBOURS, NEXT, OW
 Values = NDArray[np.float32]
 RANKED: Final = ("near", "forward", "lately", LINEAR, NEIGHBOURS, CONTENT)
 """Views whose order of the candidates is told, beside their scores."""
+BLEND: Final = "blend"
+ITEM_FACTS: Final = ("popularity", "popularity_lately", "trend", "ends", "starts", "partners", "repeats")
+LATE: Final = 0.05
+"""Share of the events, the last, in which an item is popular lately."""
+SMALLEST: Final = 1e-12
 FAR: Final = 99.0
 """Steps to an item that the sequence does not have."""
 
@@ -74,13 +79,6 @@ class Evidence:
             **{f"last_{name}": np.where(last >= 0, self.items[last, n], 0.0) for n, name in enumerate(ITEM_FACTS)},
         }
         return {name: np.broadcast_to(value.astype(np.float32)[:, None], shape) for name, value in facts.items()}
-
-
-BLEND: Final = "blend"
-SMALLEST: Final = 1e-12
-LATE: Final = 0.05
-"""Share of the events, the last, in which an item is popular lately."""
-ITEM_FACTS: Final = ("popularity", "popularity_lately", "trend", "ends", "starts", "partners", "repeats")
 
 
 def item_facts(past: Sequences, counts: sp.csr_matrix) -> NDArray[np.float32]:

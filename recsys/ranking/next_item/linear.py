@@ -17,6 +17,9 @@ from recsys.candidates.heaviest import heaviest
 from recsys.candidates.sequences import Sequences
 from recsys.types import Frozen
 
+SMALLEST: Final = 1e-4
+"""Effects below it are left out."""
+
 
 class LinearParams(Frozen):
     """How the past is read, and the size up to which the closed form is affordable."""
@@ -52,9 +55,6 @@ def linear_followers(past: Sequences, params: LinearParams) -> sp.csr_matrix:
     effects[effects < SMALLEST] = 0.0
     found = heaviest(sp.csr_matrix(effects), params.neighbours).tocoo()
     return sp.csr_matrix((found.data, (kept[found.row], kept[found.col])), shape=(width, width))
-
-
-SMALLEST: Final = 1e-4
 
 
 def _around(past: Sequences, steps: list[tuple[int, float]]) -> sp.csr_matrix:

@@ -14,6 +14,7 @@ SIZE: Final = 64
 OVERSAMPLED: Final = 16
 ROUNDS: Final = 3
 DECAY: Final = 0.7
+SEED: Final = 7
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,6 @@ class Places:
         for name, weights in (("place_all", queries.ends(DECAY)), ("place_last", queries.ends(1.0, at_most=1))):
             found[name] = np.einsum("qcd,qd->qc", candidates, _of_length_one(weights @ self.points))
         return found
-
-
-SEED: Final = 7
 
 
 def _of_length_one(points: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -99,6 +99,11 @@ OWN_DECAY: Final = 0.6
 NEIGHBOURS_DECAY: Final = 0.8
 TWINS_DECAY: Final = 0.4
 CONTENT_DECAY: Final = 0.7
+FIRST_STEPS: Final = 30
+SECOND_STEPS: Final = 200
+"""Items that a walk of two steps goes over, and ends at, per item."""
+ITEM_BLOCK: Final = 5000
+SMALLEST: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -147,12 +152,6 @@ def two_steps(near: sp.csr_matrix) -> sp.csr_matrix:
         heaviest(step[start : start + ITEM_BLOCK] @ step, SECOND_STEPS) for start in range(0, step.shape[0], ITEM_BLOCK)
     ]
     return sp.vstack(blocks, format="csr") if blocks else step
-
-
-FIRST_STEPS: Final = 30
-SECOND_STEPS: Final = 200
-ITEM_BLOCK: Final = 5000
-SMALLEST: Final = 1e-9
 
 
 def _fading(past: Sequences, half_life: float | None) -> Sequences:
