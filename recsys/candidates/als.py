@@ -42,6 +42,7 @@ class Als(QueryGenerator[AlsParams]):
     """Items whose factors point where the user's do; a session's are solved for when it is asked about."""
 
     name = "als"
+    learned = ("_users", "_items", "_ridge")
 
     def __init__(self, params: AlsParams | None = None) -> None:
         super().__init__(params or AlsParams())

@@ -35,6 +35,7 @@ class Bpr(QueryGenerator[BprParams]):
     """Items that the user's factors rank first; a session's are the mean of its items'."""
 
     name = "bpr"
+    learned = ("_users", "_items")
 
     def __init__(self, params: BprParams | None = None) -> None:
         super().__init__(params or BprParams())

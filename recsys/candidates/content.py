@@ -42,6 +42,7 @@ class Content(QueryGenerator[ContentParams]):
     """Items whose description is near to those of the user's history."""
 
     name = "content"
+    learned = ("_terms_of", "_items_of")
 
     def __init__(self, params: ContentParams | None = None) -> None:
         super().__init__(params or ContentParams())

@@ -63,6 +63,7 @@ class Covisitation(QueryGenerator[CovisitationParams]):
     """What others did next."""
 
     name = "covisitation"
+    learned = ("_followers",)
 
     def __init__(self, params: CovisitationParams | None = None) -> None:
         super().__init__(params or CovisitationParams())

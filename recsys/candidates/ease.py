@@ -34,6 +34,7 @@ class Ease(QueryGenerator[EaseParams]):
     """Items that a linear model expects next to the user's history."""
 
     name = "ease"
+    learned = ("_kept", "_effects")
 
     def __init__(self, params: EaseParams | None = None) -> None:
         super().__init__(params or EaseParams())

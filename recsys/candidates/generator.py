@@ -1,13 +1,13 @@
 """What every candidate generator promises."""
 
-from collections.abc import Sequence
-from typing import Final, Literal, Protocol, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, Protocol, Self
 
 import numpy as np
 import polars as pl
 
 from recsys import columns as c
-from recsys.types import ItemId, UserId
+from recsys.types import Frozen, ItemId, UserId
 
 Asked = Literal["user", "session", "item"]
 """What a generator can be asked about: a user by id, an anonymous session by its items, an item by id."""
@@ -34,6 +34,12 @@ SIMILAR: Final = pl.Schema(
 SESSIONS: Final = pl.Schema({c.SESSION_ID: pl.String(), c.ITEM_ID: pl.String(), c.POSITION: pl.Int32()})
 """What anonymous sessions did: position 1 is the oldest item; a column ``weight`` may say how much each counts."""
 
+State = Mapping[str, Any]
+"""All that a fitted generator has learned, by name: with its params, enough to answer.
+
+Arrays, sparse matrices (CSR), Series of ids and DataFrames.
+"""
+
 
 class CandidateGenerator(Protocol):
     """Says which items could be shown: thousands in, hundreds out.
@@ -46,6 +52,11 @@ class CandidateGenerator(Protocol):
     "The ``source`` of its rows."
     answers: frozenset[Asked]
     "What it can be asked about. To anything else its answer is empty, not an error."
+
+    @property
+    def params(self) -> Frozen:
+        """As its kind's params class has checked them."""
+        ...
 
     def fit(self, interactions: pl.DataFrame, *, items: pl.DataFrame, rng: np.random.Generator) -> Self:
         """Learns from interactions (schema INTERACTIONS plus ``weight``), all before the as_of of the caller.
@@ -87,4 +98,16 @@ class CandidateGenerator(Protocol):
         Raises:
             NotFittedError: before ``fit``.
         """
+        ...
+
+    def state(self) -> State:
+        """What was learned, to be kept; ``restore`` takes it.
+
+        Raises:
+            NotFittedError: before ``fit``.
+        """
+        ...
+
+    def restore(self, state: State) -> Self:
+        """Afterwards it answers as the one that ``state`` is of, which had the same params."""
         ...

@@ -46,6 +46,7 @@ class GraphFilter(QueryGenerator[GraphFilterParams]):
     """Items that the graph's smooth part links to the user's history."""
 
     name = "graph_filter"
+    learned = ("_kept", "_filter")
 
     def __init__(self, params: GraphFilterParams | None = None) -> None:
         super().__init__(params or GraphFilterParams())

@@ -33,6 +33,7 @@ class GroupPopularity(QueryGenerator[GroupPopularityParams]):
     """Popular items of the user's groups; says nothing where the catalogue does not tell an item's group."""
 
     name = "group_popularity"
+    learned = ("_member", "_popular")
 
     def __init__(self, params: GroupPopularityParams | None = None) -> None:
         super().__init__(params or GroupPopularityParams())

@@ -43,6 +43,7 @@ class ItemItem(QueryGenerator[ItemItemParams]):
     """Neighbours of what the user did lately."""
 
     name = "item_item"
+    learned = ("_neighbours",)
 
     def __init__(self, params: ItemItemParams | None = None) -> None:
         super().__init__(params or ItemItemParams())

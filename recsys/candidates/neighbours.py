@@ -40,6 +40,7 @@ class Neighbours(QueryGenerator[NeighboursParams]):
     """Neighbours of what the user did, by a textbook similarity."""
 
     name = "neighbours"
+    learned = ("_near",)
 
     def __init__(self, params: NeighboursParams | None = None) -> None:
         super().__init__(params or NeighboursParams())

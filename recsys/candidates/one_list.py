@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from recsys import columns as c
 from recsys.candidates.best import as_candidates
-from recsys.candidates.generator import CANDIDATES, SESSION_CANDIDATES, SIMILAR, Asked
+from recsys.candidates.generator import CANDIDATES, SESSION_CANDIDATES, SIMILAR, Asked, State
 from recsys.errors import NotFittedError
 from recsys.types import ItemId, UserId
+
+RANKING = "ranking"
 
 
 class ListGenerator(ABC):
@@ -47,6 +49,13 @@ class ListGenerator(ABC):
         """Nothing: a list knows no likeness."""
         self._fitted()
         return SIMILAR.to_frame()
+
+    def state(self) -> State:
+        return {RANKING: self._fitted()}
+
+    def restore(self, state: State) -> Self:
+        self._ranking = state[RANKING]
+        return self
 
     def _answer(self, asked: pl.Series, k: int, exclude: pl.DataFrame) -> pl.DataFrame:
         ranking = self._fitted()

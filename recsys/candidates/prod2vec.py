@@ -48,6 +48,7 @@ class Prod2vec(QueryGenerator[Prod2vecParams]):
     """Items that stand where those of the user's history stand."""
 
     name = "prod2vec"
+    learned = ("_vectors",)
 
     def __init__(self, params: Prod2vecParams | None = None) -> None:
         super().__init__(params or Prod2vecParams())

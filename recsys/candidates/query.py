@@ -16,12 +16,14 @@ from pydantic import Field, PositiveFloat
 
 from recsys import columns as c
 from recsys.candidates.best import ScoreBlock, Scores, best_columns, best_items, settled
-from recsys.candidates.generator import EVERYTHING, SESSION_CANDIDATES, SIMILAR, Asked
+from recsys.candidates.generator import EVERYTHING, SESSION_CANDIDATES, SIMILAR, Asked, State
 from recsys.candidates.history import History, positions
 from recsys.errors import NotFittedError
 from recsys.types import Frozen, ItemId, UserId
 
 SIMILAR_BLOCK = 512
+USERS, ITEMS, HISTORY, AVAILABLE = "users", "items", "history", "available"
+"Names of what every such generator keeps."
 
 
 class AskedParams(Frozen):
@@ -53,6 +55,8 @@ class QueryGenerator(ABC, Generic[P]):
 
     name: str
     answers: frozenset[Asked] = EVERYTHING
+    learned: tuple[str, ...] = ()
+    "Attributes that ``_learn`` sets: arrays and sparse matrices."
 
     def __init__(self, params: P) -> None:
         self.params = params
@@ -81,6 +85,26 @@ class QueryGenerator(ABC, Generic[P]):
         self._available = history.available(items)
         self._history = history
         return self
+
+    def state(self) -> State:
+        history = self._fitted()
+        of_all = {USERS: history.users, ITEMS: history.items, HISTORY: history.matrix, AVAILABLE: self._available}
+        return {**of_all, **self._learned()}
+
+    def restore(self, state: State) -> Self:
+        self._relearn(state)
+        self._available = state[AVAILABLE]
+        self._history = History(state[USERS], state[ITEMS], state[HISTORY])
+        return self
+
+    def _learned(self) -> State:
+        """What ``_learn`` found beside the history."""
+        return {name: vars(self)[name] for name in self.learned}
+
+    def _relearn(self, state: State) -> None:
+        """Takes over what ``_learned`` gave."""
+        for name in self.learned:
+            setattr(self, name, state[name])
 
     def generate(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> pl.DataFrame:
         history = self._fitted()

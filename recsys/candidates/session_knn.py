@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from recsys.candidates.best import Scores
+from recsys.candidates.generator import State
 from recsys.candidates.heaviest import heaviest
 from recsys.candidates.history import History
 from recsys.candidates.query import QueryGenerator, SessionParams
@@ -87,6 +88,13 @@ class SessionKnn(QueryGenerator[SessionKnnParams]):
         sequences = Sequences.of(interactions, within=self.params.within, half_life_days=None)
         self._neighbours = Neighbours.of(sequences, self.params)
         return Sequences.histories(interactions, position_decay=self.params.position_decay)
+
+    def _learned(self) -> State:
+        near = self._neighbours
+        return {"holders": near.holders, "contents": near.contents, "rarity": near.rarity}
+
+    def _relearn(self, state: State) -> None:
+        self._neighbours = Neighbours(state["holders"], state["contents"], state["rarity"], self.params)
 
     def _scores(self, queries: sp.csr_matrix) -> Scores:
         found: Scores = self._neighbours.scores(queries).toarray().astype(np.float32, copy=False)

@@ -13,7 +13,7 @@ from recsys import columns as c
 from recsys.candidates.best import Scores
 from recsys.candidates.biased_svd import BiasedSvd, BiasedSvdParams
 from recsys.candidates.factors import PRECISION, cosines
-from recsys.candidates.generator import Asked
+from recsys.candidates.generator import Asked, State
 from recsys.candidates.history import History, decay, positions
 from recsys.candidates.query import AskedParams, QueryGenerator
 from recsys.errors import DataError
@@ -52,6 +52,14 @@ class SvdRatings(QueryGenerator[SvdRatingsParams]):
             return pl.Series(c.VALUE, [None] * pairs.height, dtype=pl.Float64)
         rows, columns = positions(pairs[c.USER_ID], history.users), positions(pairs[c.ITEM_ID], history.items)
         return pl.Series(c.VALUE, self._model.predict(rows, columns))
+
+    def _learned(self) -> State:
+        """Nothing where nothing was rated."""
+        return {f"model_{name}": np.asarray(part) for name, part in vars(self._model).items()} if self._model else {}
+
+    def _relearn(self, state: State) -> None:
+        parts = {name: state[key] for name in BiasedSvd.__dataclass_fields__ if (key := f"model_{name}") in state}
+        self._model = BiasedSvd(**parts) if parts else None
 
     def _user_scores(self, rows: NDArray[np.int64]) -> Scores:
         model = self._model

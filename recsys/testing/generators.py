@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from polars.testing import assert_frame_equal
 from recsys import columns as c
 from recsys.candidates.generator import CANDIDATES, SESSION_CANDIDATES, SESSIONS, SIMILAR, CandidateGenerator
 from recsys.candidates.pool import no_pairs, no_session_pairs
+from recsys.candidates.saving import load, save
 from recsys.errors import DataError, NotFittedError
 from recsys.testing import checkerboard as board
 
@@ -243,3 +245,33 @@ class CandidateGeneratorContract:
         assert_frame_equal(batch, self.similar(["unheard", *ITEMS, ITEMS[0]]))
         assert_frame_equal(batch, pl.concat([self.similar([item]) for item in ITEMS]))
         assert self.similar([]).schema == SIMILAR
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("thin", [False, True])
+    def test_a_loaded_one_answers_as_the_one_that_was_saved(self, tmp_path: Path, thin: bool) -> None:
+        interactions = self.log().head(1) if thin else self.log()
+        generator = fitted(self.make, interactions, unavailable=(board.item(3),))
+        save(generator, tmp_path)
+        loaded = load(tmp_path)
+        for answers in zip(_all_answers(loaded), _all_answers(generator), strict=True):
+            assert_frame_equal(*answers, check_exact=True)
+
+    def test_the_same_state_gives_the_same_bytes(self, tmp_path: Path) -> None:
+        for name in ("one", "other"):
+            save(fitted(self.make, self.log()), tmp_path / name)
+        files = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "other")]
+        assert files[0] == files[1]
+
+    def test_is_not_saved_before_fit(self, tmp_path: Path) -> None:
+        with pytest.raises(NotFittedError, match="fit"):
+            save(self.make(), tmp_path)
+
+
+def _all_answers(generator: CandidateGenerator) -> list[pl.DataFrame]:
+    """To users, a stranger among them, to sessions and to items."""
+    return [
+        generator.generate([*EVERYBODY, STRANGER], k=5, exclude=no_pairs()),
+        generator.continue_sessions(board.sessions(NUMBERS), k=5, exclude=no_session_pairs()),
+        generator.similar_to(ITEMS, k=5),
+    ]
