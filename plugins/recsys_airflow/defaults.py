@@ -15,6 +15,8 @@ LONGEST_DELAY: Final = timedelta(minutes=10)
 BACK_OFF: Final = 4.0
 """Each delay is this many times the one before."""
 
+NOT_AT_ALL: Final = timedelta(0)
+
 HOPELESS: Final = ExceptionRetryPolicy(
     rules=[
         RetryRule(
@@ -34,7 +36,13 @@ HOPELESS: Final = ExceptionRetryPolicy(
 
 
 def policy(
-    stage: str, *, doc: str | None, site: SiteId | None = None, longest: timedelta, runs: int = 1
+    stage: str,
+    *,
+    doc: str | None,
+    site: SiteId | None = None,
+    longest: timedelta,
+    waits: timedelta = NOT_AT_ALL,
+    runs: int = 1,
 ) -> dict[str, Any]:
     """Arguments of a DAG: its name, its page of text, and everything that all DAGs have in common.
 
@@ -43,6 +51,7 @@ def policy(
         doc: Markdown shown on the DAG's page.
         site: None for a DAG that serves all sites.
         longest: the longest that one attempt of one task may take. A run may take all attempts and as much again.
+        waits: the longest that a run waits for a person, beside its work.
         runs: how many runs may be active at once.
     """
     tell = FailureNotifier(site or "all sites")
@@ -54,7 +63,7 @@ def policy(
         "is_paused_upon_creation": False,
         "max_active_runs": runs,
         "max_active_tasks": runs,
-        "dagrun_timeout": 2 * (RETRIES + 1) * longest,
+        "dagrun_timeout": 2 * (RETRIES + 1) * longest + waits,
         "on_failure_callback": tell,
         "default_args": {
             "owner": OWNER,

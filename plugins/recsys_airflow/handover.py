@@ -62,3 +62,8 @@ def handed_over(params: Mapping[str, Any], started_by: Mapping[Any, Any], announ
         return None
     release_id: ReleaseId | None = announced.ascending(False).limit(1)[0].extra.get(RELEASE_ID)
     return release_id
+
+
+def named(dag_run: Any) -> str:
+    """The run, as the audit names it."""
+    return f"DAG run {dag_run.dag_id} {dag_run.run_id}"

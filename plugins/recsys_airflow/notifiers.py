@@ -1,4 +1,7 @@
-"""Tells people when a run failed: Telegram, Slack, e-mail and whatever else Apprise has an address for."""
+"""Tells people of failures, releases that wait and releases that do not go live.
+
+Telegram, Slack, e-mail and whatever else Apprise has an address for.
+"""
 
 import re
 from typing import Any, Final
@@ -18,12 +21,14 @@ MOST_LINES: Final = 10
 SILENT_END: Final = "its process ended without a word: it was killed, or the machine went down"
 
 
-class FailureNotifier(BaseNotifier):
-    """One message for each task that failed for good, and for each run that took too long or got stuck.
+class Notifier(BaseNotifier):
+    """One message to every address of ``RECSYS_NOTIFY_URLS``; says nothing where there is none.
 
-    Says nothing unless ``RECSYS_NOTIFY_URLS`` holds addresses. An address that cannot be reached costs a warning in
-    the task's log; it never changes the outcome of the task.
+    An address that cannot be reached costs a warning in the task's log; it never changes the outcome of the task.
     """
+
+    kind = "info"
+    "Apprise's kind of message: info, warning or failure."
 
     def __init__(self, site: SiteId) -> None:
         super().__init__()
@@ -31,7 +36,7 @@ class FailureNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         addresses = Settings().recsys_notify_urls.get_secret_value().split()
-        if not addresses or context.get("reason") == ITS_TASK_TELLS:
+        if not addresses or not self._concerns(context):
             return
         from apprise import Apprise, NotifyType
 
@@ -41,8 +46,27 @@ class FailureNotifier(BaseNotifier):
         refused = [position for position, address in enumerate(addresses, start=1) if not told.add(address)]
         if refused:
             self.log.warning("RECSYS_NOTIFY_URLS: no known kind of address at position %s", refused)
-        if told and not told.notify(self._body(context), title=self._title(context), notify_type=NotifyType.FAILURE):
-            self.log.warning("at least one of %d addresses could not be told of the failure", len(told))
+        kind = NotifyType(self.kind)
+        if told and not told.notify(self._body(context), title=self._title(context), notify_type=kind):
+            self.log.warning("at least one of %d addresses could not be told", len(told))
+
+    def _concerns(self, context: Any) -> bool:
+        return True
+
+    def _title(self, context: Any) -> str:
+        raise NotImplementedError
+
+    def _body(self, context: Any) -> str:
+        raise NotImplementedError
+
+
+class FailureNotifier(Notifier):
+    """One message for each task that failed for good, and for each run that took too long or got stuck."""
+
+    kind = "failure"
+
+    def _concerns(self, context: Any) -> bool:
+        return bool(context.get("reason") != ITS_TASK_TELLS)
 
     def _title(self, context: Any) -> str:
         return f"{context['dag'].dag_id} failed"
@@ -55,6 +79,34 @@ class FailureNotifier(BaseNotifier):
         else:
             lines += [f"task: {task.task_id}", f"why: {_sentence(context.get('exception'))}"]
         return "\n".join([*lines, *([f"log: {task.log_url}"] if task is not None else [])])
+
+
+class WaitingNotifier(Notifier):
+    """One message when a release waits for someone to approve it, with the address where that is done."""
+
+    def _title(self, context: Any) -> str:
+        return f"{self.site}: a release waits for approval"
+
+    def _body(self, context: Any) -> str:
+        task = context["task"]
+        where = task.generate_link_to_ui_from_context(context=context)
+        until = f"no answer within {task.response_timeout} is a no"
+        return "\n".join([task.subject, task.body, f"answer: {where}", until])
+
+
+class NotLiveNotifier(Notifier):
+    """One message when a release does not go live: refused by the gate, or not approved; with the sentence why."""
+
+    kind = "warning"
+
+    def _title(self, context: Any) -> str:
+        return f"{self.site}: a release does not go live"
+
+    def _body(self, context: Any) -> str:
+        found = [context["ti"].xcom_pull(task_ids=task) for task in ("activate", "release")]
+        report = next(each for each in found if each is not None)
+        lines = [f"release: {report['release_id']}", f"why: {report['reason']}", "the live release stays"]
+        return "\n".join([*lines, *([f"report: {found[1]['page']}"] if found[1]["page"] else [])])
 
 
 def _sentence(error: object) -> str:

@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,6 +11,13 @@ from recsys.errors import ConfigError
 Site = Annotated[str, typer.Option("--site", help="Name of the site.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="A UTC day.")]
+
+Reason = Annotated[str, typer.Option("--reason", help="Why; stands in the audit.")]
+
+
+def operator() -> str:
+    """Who types the command, for the audit."""
+    return f"user {getpass.getuser()}"
 
 
 def utc(text: str | None, *, option: str = "--as-of") -> datetime | None:

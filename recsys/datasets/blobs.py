@@ -44,6 +44,10 @@ class Blobs(Protocol):
         """When each key that starts with ``prefix`` was last put, UTC."""
         ...
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes of each key that starts with ``prefix``."""
+        ...
+
     def delete(self, key: str) -> None:
         """Afterwards there is no such object; deleting a missing one is no error."""
         ...

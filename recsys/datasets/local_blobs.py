@@ -45,6 +45,9 @@ class LocalBlobs:
     def modified(self, prefix: str) -> dict[str, datetime]:
         return {key: datetime.fromtimestamp(path.stat().st_mtime, UTC) for key, path in self._files(prefix).items()}
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        return {key: path.stat().st_size for key, path in self._files(prefix).items()}
+
     def delete(self, key: str) -> None:
         with self._refusals(key):
             self._path(key).unlink(missing_ok=True)

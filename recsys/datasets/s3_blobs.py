@@ -71,6 +71,9 @@ class S3Blobs:
     def modified(self, prefix: str) -> dict[str, datetime]:
         return {self._name(found): found["LastModified"] for found in self._objects(prefix)}
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        return {self._name(found): found["Size"] for found in self._objects(prefix)}
+
     def delete(self, key: str) -> None:
         with self._refusals(key):
             self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key)

@@ -147,16 +147,20 @@ class DatasetStore:
         places = rows.filter(condition).select(pl.col(PLACE).unique()).collect().to_series()
         return [by_place[place] for place in places.sort()]
 
-    def remove_unnamed(self, site: SiteId, *, older_than: datetime) -> int:
-        """Removes the data objects that no manifest names and that were last written before ``older_than`` (UTC).
+    def unnamed(self, site: SiteId, *, older_than: datetime) -> list[str]:
+        """Keys of the data objects that no manifest names and that were last written before ``older_than`` (UTC).
 
         Keep ``older_than`` further back than the longest run, for readers that hold an older manifest and writers that
-        have not switched yet. Returns how many objects were removed.
+        have not switched yet.
         """
         old = {key for key, when in self.blobs.modified(f"events/{site}/data/").items() if when < older_than}
         undated = self.undated(site)
         named = [*self.manifests(site), *([undated] if undated else [])]
-        unnamed = sorted(old - {data.key for manifest in named for data in manifest.tables.values()})
+        return sorted(old - {data.key for manifest in named for data in manifest.tables.values()})
+
+    def remove_unnamed(self, site: SiteId, *, older_than: datetime) -> int:
+        """Removes what ``unnamed`` finds; returns how many objects there were."""
+        unnamed = self.unnamed(site, older_than=older_than)
         for key in unnamed:
             self.blobs.delete(key)
         return len(unnamed)

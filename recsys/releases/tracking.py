@@ -103,6 +103,13 @@ class Tracking:
         points = mlflow.MlflowClient(tracking_uri=self.uri).get_metric_history(run_id, _metric(metric))
         return [point.value for point in sorted(points, key=lambda each: each.step) if point.timestamp == OF_THE_CURVE]
 
+    def page(self, run_id: str) -> str:
+        """Address of the run's artifacts on the server's pages."""
+        import mlflow
+
+        run = mlflow.MlflowClient(tracking_uri=self.uri).get_run(run_id)
+        return f"{self.uri}/#/experiments/{run.info.experiment_id}/runs/{run_id}/artifacts"
+
     def point(self, alias: str, version: str) -> None:
         """Moves an alias (``live``, ``challenger``) of the site's ranker to a version."""
         import mlflow

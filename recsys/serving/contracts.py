@@ -1,7 +1,7 @@
 """What the web may see: the answer and its parts. Light: no frame library here."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,9 @@ from recsys.types import EventId, Frozen, ItemId, ReleaseId, RequestId, SiteId, 
 
 Mode = Literal["blended", "offline", "online"]
 State = Literal["building", "gated", "canary", "live", "retired", "refused", "failed"]
+Surface = Literal["recommendations", "session", "intent", "ctr"]
+"""What is answered; a site has one live release for each."""
+RECOMMENDATIONS: Final = "recommendations"
 
 
 class RecommendedItem(Frozen):
@@ -49,9 +52,12 @@ class ReleaseSummary(Frozen):
     created_at: datetime
     activated_at: datetime | None = None
     reason: str = ""
-    "The gate's sentence."
+    "The gate's sentence, or why it failed, or why it waits."
     published: bool = False
     "Its rows are in Postgres, so it can be activated."
+    surface: Surface = RECOMMENDATIONS
+    removed_at: datetime | None = None
+    "When its rows, files and models were taken away; None: they are kept."
 
 
 class LiveRelease(Frozen):
@@ -61,6 +67,66 @@ class LiveRelease(Frozen):
     release_id: ReleaseId
     previous: ReleaseId | None
     activated_at: datetime
+    surface: Surface = RECOMMENDATIONS
+
+
+class ReleaseChange(Frozen):
+    """One line of the audit of a site's releases."""
+
+    site: SiteId
+    release_id: ReleaseId
+    changed_at: datetime
+    changed_by: str
+    "A key of the web service, a user of the machine, a DAG run, or a stage."
+    action: str
+    "record, fail, publish, canary, activate, rollback, decline, retire or remove."
+    state_then: State | None
+    "None: the release was not known before."
+    state_after: State
+    reason: str = ""
+
+
+class Changed(Frozen):
+    """One fact of two releases: what it was in the other, and what it is in this; None: it has no such fact."""
+
+    other: Any
+    this: Any
+
+
+class SlateOverlap(Frozen):
+    """How alike the slates of two releases are, over users that both know."""
+
+    users: int
+    "How many were compared; a sample that is the same at every call."
+    first_10: float
+    "Mean share of this release's first ten items that stand among the other's first ten; in [0, 1]."
+    same_first: float
+    "Share of users whose first item is the same; in [0, 1]."
+
+
+class ReleaseDifference(Frozen):
+    """What is different between two releases of a site; what is equal is left out."""
+
+    site: SiteId
+    release_id: ReleaseId
+    other: ReleaseId
+    configuration: dict[str, Changed]
+    "The site's configuration, code, libraries, seed and features, by dotted name."
+    data: dict[str, Changed]
+    "What was read: as_of, partitions and their hash."
+    files: dict[str, Changed]
+    "sha256 by file."
+    metrics: dict[str, Changed]
+    "Of the report, by contestant and name. Windows may differ: see data.as_of."
+    overlap: SlateOverlap | None
+    "None where one of the two has no rows in Postgres."
+
+
+class ReleaseChanges(Frozen):
+    """The audit of a site's releases, newest first."""
+
+    site: SiteId
+    changes: tuple[ReleaseChange, ...]
 
 
 class ReleaseList(Frozen):

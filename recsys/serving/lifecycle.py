@@ -5,8 +5,11 @@ States and the moves between them::
     building ─→ gated ─→ canary ─→ live ⇄ retired
         └─→ refused  └──────────────↗
     failed: from building, gated or canary; a failed or gated release may be built again.
+    A gated release or a canary that is put aside is retired.
 
-Every function is one transaction. Times come from the caller.
+A site has one live release for each surface: what is answered. A release is made for one surface and stays with it.
+Every function is one transaction, with its line in the audit: ``by`` says who, ``reason`` why. Times of a release come
+from the caller.
 """
 
 import json
@@ -15,7 +18,8 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from recsys.errors import ReleaseError, UnknownReleaseError
-from recsys.serving.contracts import LiveRelease, ReleaseSummary, State
+from recsys.serving.audit import LIBRARY, note
+from recsys.serving.contracts import RECOMMENDATIONS, LiveRelease, ReleaseSummary, State, Surface
 from recsys.serving.postgres import Cursor, transaction
 from recsys.types import ReleaseId, SiteId
 
@@ -24,7 +28,7 @@ CHANNEL: Final = "recsys_live_release"
 
 MOVES: Final[dict[State, frozenset[State]]] = {
     "building": frozenset({"gated", "refused", "failed"}),
-    "gated": frozenset({"building", "canary", "live", "failed"}),
+    "gated": frozenset({"building", "canary", "live", "retired", "failed"}),
     "canary": frozenset({"live", "retired", "failed"}),
     "live": frozenset({"retired"}),
     "retired": frozenset({"live"}),
@@ -32,7 +36,10 @@ MOVES: Final[dict[State, frozenset[State]]] = {
     "failed": frozenset({"building"}),
 }
 
-_SUMMARY = "release_id, site, state, as_of, created_at, activated_at, reason, published"
+UNFINISHED: Final[tuple[State, ...]] = ("building", "gated", "failed")
+"""Still being made, or to be made again."""
+
+_SUMMARY = "release_id, site, state, as_of, created_at, activated_at, reason, published, surface, removed_at"
 
 
 def record_release(
@@ -46,6 +53,8 @@ def record_release(
     reason: str = "",
     report: Mapping[str, Any] | None = None,
     manifest: Mapping[str, Any] | None = None,
+    surface: Surface = RECOMMENDATIONS,
+    by: str = LIBRARY,
 ) -> State:
     """The release is known afterwards; returns its state.
 
@@ -61,67 +70,121 @@ def record_release(
     described = (state, as_of, reason, json.dumps(dict(report or {})), json.dumps(dict(manifest or {})))
     with transaction(dsn) as cursor:
         cursor.execute(
-            "INSERT INTO recsys.release (release_id, site, created_at, state, as_of, reason, report, manifest) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (release_id) DO NOTHING",
-            (release_id, site, at, *described),
+            "INSERT INTO recsys.release "
+            "(release_id, site, surface, created_at, state, as_of, reason, report, manifest) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (release_id) DO NOTHING",
+            (release_id, site, surface, at, *described),
         )
+        new = cursor.rowcount == 1
         known = lock_release(cursor, site, release_id)
-        if known.state not in ("building", "gated", "failed"):
+        if known.state not in UNFINISHED:
             return known.state
         cursor.execute(
-            "UPDATE recsys.release SET state = %s, as_of = %s, reason = %s, report = %s, manifest = %s "
-            "WHERE release_id = %s",
+            "UPDATE recsys.release SET state = %s, as_of = %s, reason = %s, report = %s, manifest = %s, "
+            "removed_at = NULL WHERE release_id = %s",
             (*described, release_id),
         )
+        if new or state != known.state:
+            then = None if new else known.state
+            note(cursor, site, release_id, "record", then=then, after=state, by=by, reason=reason)
     return state
 
 
-def set_state(dsn: str, site: SiteId, release_id: ReleaseId, state: State, *, reason: str | None = None) -> None:
-    """The release has that state; ``reason`` replaces the old one unless None. Setting the same state again is allowed.
+def fail(dsn: str, site: SiteId, release_id: ReleaseId, reason: str, *, by: str = LIBRARY) -> State:
+    """A release that is still being made has failed, for that reason; returns its state.
+
+    One that is live, retired or refused stays as it is: what went wrong was not the making of it.
 
     Raises:
-        ReleaseError: unknown release, or a move that is not in ``MOVES``; live and retired come from ``activate``.
+        UnknownReleaseError: the site has no such release.
     """
     with transaction(dsn) as cursor:
         release = lock_release(cursor, site, release_id)
-        if "live" in (state, release.state) and state != release.state:
-            raise ReleaseError(
-                f"release {release_id}: found state {release.state}, asked for {state}; a release becomes "
-                "or ceases to be live only by moving the pointer: activate or roll back"
-            )
-        _move(cursor, release, state)
-        if reason is not None:
-            cursor.execute("UPDATE recsys.release SET reason = %s WHERE release_id = %s", (reason, release_id))
+        if release.state != "failed" and "failed" not in MOVES[release.state]:
+            return release.state
+        _move(cursor, release, "failed", "fail", by=by, reason=reason)
+        _set_reason(cursor, release_id, reason)
+    return "failed"
 
 
-def activate(dsn: str, site: SiteId, release_id: ReleaseId, at: datetime) -> LiveRelease:
-    """The release answers for the site from now on; the one before is retired and stays ready for a roll back.
+def fail_abandoned(dsn: str, site: SiteId, release_id: ReleaseId, reason: str, *, by: str = LIBRARY) -> None:
+    """A release that is still building has failed: nobody is building it any more. Others stay as they are."""
+    with transaction(dsn) as cursor:
+        release = lock_release(cursor, site, release_id)
+        if release.state == "building":
+            _move(cursor, release, "failed", "fail", by=by, reason=reason)
+            _set_reason(cursor, release_id, reason)
+
+
+def start_canary(dsn: str, site: SiteId, release_id: ReleaseId, *, by: str = LIBRARY, reason: str = "") -> None:
+    """The release may answer a share of the requests beside the live one; its rows are kept. No pointer moves.
+
+    Raises:
+        ReleaseError: unknown, not published, or in a state that cannot become a canary.
+    """
+    with transaction(dsn) as cursor:
+        release = lock_release(cursor, site, release_id)
+        _require_published(release)
+        _move(cursor, release, "canary", "canary", by=by, reason=reason)
+
+
+def decline(dsn: str, site: SiteId, release_id: ReleaseId, reason: str, *, by: str = LIBRARY) -> None:
+    """Nobody let the gated release go live, for that reason; it stays gated and may still be activated.
+
+    Raises:
+        ReleaseError: unknown, or not gated.
+    """
+    with transaction(dsn) as cursor:
+        release = lock_release(cursor, site, release_id)
+        if release.state != "gated":
+            raise ReleaseError(f"release {release_id}: found it {release.state}, expected one that waits, gated")
+        _set_reason(cursor, release_id, reason)
+        note(cursor, site, release_id, "decline", then="gated", after="gated", by=by, reason=reason)
+
+
+def activate(
+    dsn: str, site: SiteId, release_id: ReleaseId, at: datetime, *, by: str = LIBRARY, reason: str = ""
+) -> LiveRelease:
+    """The release answers for its site and surface from now on; the one before is retired, ready for a roll back.
 
     Raises:
         ReleaseError: unknown, not published, or in a state that cannot go live. The live one stays.
     """
     with transaction(dsn) as cursor:
-        live = _lock_pointer(cursor, site)
+        surface = lock_release(cursor, site, release_id, share=True).surface
+        live = _lock_pointer(cursor, site, surface)
         release = lock_release(cursor, site, release_id)
         if live is not None and live.release_id == release_id:
             return live
         _require_published(release)
-        _move(cursor, release, "live")
+        _move(cursor, release, "live", "activate", by=by, reason=reason)
         cursor.execute("UPDATE recsys.release SET activated_at = %s WHERE release_id = %s", (at, release_id))
         before = live.release_id if live else None
         if before is not None:
-            _move(cursor, lock_release(cursor, site, before), "retired")
-        return _point(cursor, LiveRelease(site=site, release_id=release_id, previous=before, activated_at=at))
+            told = f"{release_id} took its place" + (f": {reason}" if reason else "")
+            _move(cursor, lock_release(cursor, site, before), "retired", "activate", by=by, reason=told)
+        return _point(
+            cursor,
+            LiveRelease(site=site, surface=surface, release_id=release_id, previous=before, activated_at=at),
+        )
 
 
-def rollback(dsn: str, site: SiteId, at: datetime) -> LiveRelease:
+def rollback(
+    dsn: str,
+    site: SiteId,
+    at: datetime,
+    *,
+    surface: Surface = RECOMMENDATIONS,
+    by: str = LIBRARY,
+    reason: str = "",
+) -> LiveRelease:
     """The release before the live one answers again; the next roll back goes one further.
 
     Raises:
         ReleaseError: nothing is live, or there is no earlier release whose rows are still kept.
     """
     with transaction(dsn) as cursor:
-        live = _lock_pointer(cursor, site)
+        live = _lock_pointer(cursor, site, surface)
         if live is None:
             raise ReleaseError(f"site {site!r} has no live release; there is nothing to roll back")
         if live.previous is None:
@@ -131,16 +194,25 @@ def rollback(dsn: str, site: SiteId, at: datetime) -> LiveRelease:
             )
         target = lock_release(cursor, site, live.previous)
         _require_published(target)
-        _move(cursor, lock_release(cursor, site, live.release_id), "retired")
-        _move(cursor, target, "live")
+        told = f"rolled back to {target.release_id}" + (f": {reason}" if reason else "")
+        _move(cursor, lock_release(cursor, site, live.release_id), "retired", "rollback", by=by, reason=told)
+        _move(cursor, target, "live", "rollback", by=by, reason=reason)
         cursor.execute(
-            "SELECT release_id FROM recsys.release WHERE site = %s AND published AND state = 'retired' "
-            "AND activated_at < %s ORDER BY activated_at DESC LIMIT 1",
-            (site, target.activated_at),
+            "SELECT release_id FROM recsys.release WHERE site = %s AND surface = %s AND published "
+            "AND state = 'retired' AND activated_at < %s ORDER BY activated_at DESC LIMIT 1",
+            (site, surface, target.activated_at),
         )
         older = cursor.fetchone()
-        previous = older[0] if older else None
-        return _point(cursor, LiveRelease(site=site, release_id=target.release_id, previous=previous, activated_at=at))
+        return _point(
+            cursor,
+            LiveRelease(
+                site=site,
+                surface=surface,
+                release_id=target.release_id,
+                previous=older[0] if older else None,
+                activated_at=at,
+            ),
+        )
 
 
 def releases(dsn: str, site: SiteId, *, limit: int = 100) -> list[ReleaseSummary]:
@@ -154,13 +226,13 @@ def releases(dsn: str, site: SiteId, *, limit: int = 100) -> list[ReleaseSummary
 
 
 def unfinished_release(dsn: str, site: SiteId) -> ReleaseId:
-    """The newest release of the site that is still being made.
+    """The newest release of the site that is still being made, or failed and may be made again.
 
     Raises:
         ReleaseError: there is none.
     """
     for release in releases(dsn, site):
-        if release.state in ("building", "gated"):
+        if release.state in UNFINISHED:
             return release.release_id
     raise ReleaseError(f"site {site!r}: found no release that is being made; build candidates first, or name a release")
 
@@ -173,17 +245,67 @@ def require_unfinished(dsn: str, site: SiteId, release_id: ReleaseId) -> None:
     """
     with transaction(dsn) as cursor:
         release = lock_release(cursor, site, release_id)
-    if release.state not in ("building", "gated", "failed"):
+    if release.state not in UNFINISHED:
         raise ReleaseError(
             f"release {release_id}: found it {release.state}, expected one that is still being made; a finished "
             "release never changes. Build candidates again when the data, the configuration or the code are new"
         )
 
 
-def live_release(dsn: str, site: SiteId) -> LiveRelease | None:
-    """The pointer of the site; None before the first activation."""
+def live_release(dsn: str, site: SiteId, surface: Surface = RECOMMENDATIONS) -> LiveRelease | None:
+    """The pointer of the site and surface; None before the first activation."""
     with transaction(dsn) as cursor:
-        return _pointer(cursor, site, lock=False)
+        return _pointer(cursor, site, surface, lock=False)
+
+
+def pointers(dsn: str, site: SiteId) -> list[LiveRelease]:
+    """What is live for the site, a pointer for each surface that has one."""
+    with transaction(dsn) as cursor:
+        cursor.execute(
+            "SELECT surface, release_id, previous, activated_at FROM recsys.live_release WHERE site = %s "
+            "ORDER BY surface",
+            (site,),
+        )
+        return [
+            LiveRelease(site=site, surface=surface, release_id=release_id, previous=previous, activated_at=at)
+            for surface, release_id, previous, at in cursor.fetchall()
+        ]
+
+
+def known_ids(dsn: str) -> frozenset[ReleaseId]:
+    """Every release that is recorded, of every site."""
+    with transaction(dsn) as cursor:
+        cursor.execute("SELECT release_id FROM recsys.release")
+        return frozenset(row[0] for row in cursor.fetchall())
+
+
+def note_removed(
+    dsn: str, site: SiteId, release_id: ReleaseId, at: datetime, *, by: str = LIBRARY, reason: str = ""
+) -> None:
+    """The release is a line of the list and a report from now on: rows, files and models are gone."""
+    with transaction(dsn) as cursor:
+        release = lock_release(cursor, site, release_id)
+        cursor.execute("UPDATE recsys.release SET removed_at = %s WHERE release_id = %s", (at, release_id))
+        note(cursor, site, release_id, "remove", then=release.state, after=release.state, by=by, reason=reason)
+
+
+def release_summary(dsn: str, site: SiteId, release_id: ReleaseId) -> ReleaseSummary:
+    """One line of the list. Raises UnknownReleaseError."""
+    with transaction(dsn) as cursor:
+        return lock_release(cursor, site, release_id, share=True)
+
+
+def release_record(dsn: str, site: SiteId, release_id: ReleaseId) -> dict[str, Any]:
+    """All that is recorded of one release, as JSON values: its summary, ``manifest`` and ``report``.
+
+    Raises:
+        UnknownReleaseError: the site has no such release.
+    """
+    with transaction(dsn) as cursor:
+        release = lock_release(cursor, site, release_id, share=True)
+        cursor.execute("SELECT manifest, report FROM recsys.release WHERE release_id = %s", (release_id,))
+        manifest, report = cursor.fetchone()
+    return {**release.model_dump(mode="json"), "manifest": manifest, "report": report}
 
 
 def release_report(dsn: str, site: SiteId, release_id: ReleaseId) -> dict[str, Any]:
@@ -192,22 +314,18 @@ def release_report(dsn: str, site: SiteId, release_id: ReleaseId) -> dict[str, A
     Raises:
         UnknownReleaseError: the site has no such release.
     """
-    with transaction(dsn) as cursor:
-        cursor.execute("SELECT report FROM recsys.release WHERE site = %s AND release_id = %s", (site, release_id))
-        row = cursor.fetchone()
-    if row is None:
-        raise _unknown(site, release_id)
-    return dict(row[0])
+    return dict(release_record(dsn, site, release_id)["report"])
 
 
-def lock_release(cursor: Cursor, site: SiteId, release_id: ReleaseId) -> ReleaseSummary:
-    """The release as it is; nobody else changes it until this transaction ends.
+def lock_release(cursor: Cursor, site: SiteId, release_id: ReleaseId, *, share: bool = False) -> ReleaseSummary:
+    """The release as it is; nobody else changes it until this transaction ends. ``share``: only looked at.
 
     Raises:
         UnknownReleaseError: the site has no such release.
     """
     cursor.execute(
-        f"SELECT {_SUMMARY} FROM recsys.release WHERE site = %s AND release_id = %s FOR UPDATE", (site, release_id)
+        f"SELECT {_SUMMARY} FROM recsys.release WHERE site = %s AND release_id = %s" + (not share) * " FOR UPDATE",
+        (site, release_id),
     )
     row = cursor.fetchone()
     if row is None:
@@ -233,7 +351,7 @@ def _require_published(release: ReleaseSummary) -> None:
         )
 
 
-def _move(cursor: Cursor, release: ReleaseSummary, state: State) -> None:
+def _move(cursor: Cursor, release: ReleaseSummary, state: State, action: str, *, by: str, reason: str) -> None:
     if state == release.state:
         return
     if state not in MOVES[release.state]:
@@ -243,28 +361,36 @@ def _move(cursor: Cursor, release: ReleaseSummary, state: State) -> None:
             f"allowed from here: {allowed}"
         )
     cursor.execute("UPDATE recsys.release SET state = %s WHERE release_id = %s", (state, release.release_id))
+    note(cursor, release.site, release.release_id, action, then=release.state, after=state, by=by, reason=reason)
 
 
-def _lock_pointer(cursor: Cursor, site: SiteId) -> LiveRelease | None:
-    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('recsys.live_release'), hashtext(%s))", (site,))
-    return _pointer(cursor, site, lock=True)
+def _set_reason(cursor: Cursor, release_id: ReleaseId, reason: str) -> None:
+    cursor.execute("UPDATE recsys.release SET reason = %s WHERE release_id = %s", (reason, release_id))
 
 
-def _pointer(cursor: Cursor, site: SiteId, *, lock: bool) -> LiveRelease | None:
+def _lock_pointer(cursor: Cursor, site: SiteId, surface: Surface) -> LiveRelease | None:
     cursor.execute(
-        "SELECT release_id, previous, activated_at FROM recsys.live_release WHERE site = %s" + lock * " FOR UPDATE",
-        (site,),
+        "SELECT pg_advisory_xact_lock(hashtext('recsys.live_release'), hashtext(%s))", (f"{site}/{surface}",)
+    )
+    return _pointer(cursor, site, surface, lock=True)
+
+
+def _pointer(cursor: Cursor, site: SiteId, surface: Surface, *, lock: bool) -> LiveRelease | None:
+    cursor.execute(
+        "SELECT release_id, previous, activated_at FROM recsys.live_release WHERE site = %s AND surface = %s"
+        + lock * " FOR UPDATE",
+        (site, surface),
     )
     row = cursor.fetchone()
-    return row and LiveRelease(site=site, release_id=row[0], previous=row[1], activated_at=row[2])
+    return row and LiveRelease(site=site, surface=surface, release_id=row[0], previous=row[1], activated_at=row[2])
 
 
 def _point(cursor: Cursor, live: LiveRelease) -> LiveRelease:
     cursor.execute(
-        "INSERT INTO recsys.live_release (site, release_id, previous, activated_at) VALUES (%s, %s, %s, %s) "
-        "ON CONFLICT (site) DO UPDATE SET release_id = EXCLUDED.release_id, previous = EXCLUDED.previous, "
-        "activated_at = EXCLUDED.activated_at",
-        (live.site, live.release_id, live.previous, live.activated_at),
+        "INSERT INTO recsys.live_release (site, surface, release_id, previous, activated_at) "
+        "VALUES (%s, %s, %s, %s, %s) ON CONFLICT (site, surface) DO UPDATE SET release_id = EXCLUDED.release_id, "
+        "previous = EXCLUDED.previous, activated_at = EXCLUDED.activated_at",
+        (live.site, live.surface, live.release_id, live.previous, live.activated_at),
     )
     cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, live.site))
     return live

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from recsys.errors import StoreError
 
 CONNECT_SECONDS = 10
 
-__all__ = ["Cursor", "Row", "server_time", "transaction"]
+__all__ = ["Cursor", "Row", "autocommit", "server_time", "transaction"]
 
 Row = tuple[Any, ...]
 
@@ -24,11 +25,29 @@ def transaction(dsn: str) -> Iterator[Cursor]:
     Raises:
         StoreError: Postgres cannot be reached, or refuses a statement.
     """
+    with _connected(dsn) as connection, connection, connection.cursor() as cursor:
+        yield cursor
+
+
+@contextmanager
+def autocommit(dsn: str) -> Iterator[Cursor]:
+    """A cursor whose statements each stand alone, for those that Postgres allows in no transaction.
+
+    Raises:
+        StoreError: Postgres cannot be reached, or refuses a statement.
+    """
+    with _connected(dsn) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+
+
+@contextmanager
+def _connected(dsn: str) -> Iterator[Connection]:
     connection = None
     try:
         connection = psycopg2.connect(dsn, connect_timeout=CONNECT_SECONDS)
-        with connection, connection.cursor() as cursor:
-            yield cursor
+        yield connection
     except psycopg2.OperationalError as fault:
         raise StoreError(
             f"Postgres does not answer: {_first_line(fault)}; see that it runs and that the address "

@@ -10,7 +10,8 @@ from recsys.types import ReleaseId, SiteId
 
 _VERSIONS: Final = "SELECT version FROM recsys.migration"
 _POINTERS: Final = (
-    "SELECT site, live.release_id, as_of FROM recsys.live_release AS live JOIN recsys.release USING (site, release_id)"
+    "SELECT site, live.release_id, as_of FROM recsys.live_release AS live "
+    "JOIN recsys.release USING (site, surface, release_id) WHERE surface = 'recommendations'"
 )
 
 

@@ -116,7 +116,9 @@ _USER_STATE: Final = """
 SELECT live.release_id, slate.item_ids, slate.scores, slate.sources, slate.because, slate.excluded,
        recent.item_ids AS recent_items, recent.event_types, recent.timestamps,
        ARRAY(SELECT DISTINCT item_id FROM recsys.event WHERE site = $1 AND user_id = $2 AND event_type = $4) AS bought
-FROM (SELECT (SELECT release_id FROM recsys.live_release WHERE site = $1) AS release_id) AS live
+FROM (SELECT (
+    SELECT release_id FROM recsys.live_release WHERE site = $1 AND surface = 'recommendations'
+) AS release_id) AS live
 LEFT JOIN recsys.slate AS slate ON slate.release_id = live.release_id AND slate.user_id = $2
 CROSS JOIN (
     SELECT array_agg(item_id) AS item_ids, array_agg(event_type) AS event_types, array_agg("timestamp") AS timestamps

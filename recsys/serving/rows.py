@@ -71,9 +71,18 @@ def _ranked(rows: pl.DataFrame, *, by: str, listed: str) -> pl.DataFrame:
 
 def _texts(lists: pl.Expr) -> pl.Expr:
     """A list of strings as a Postgres array; every element quoted."""
-    escaped = pl.element().str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
-    quoted = lists.list.eval(pl.concat_str(pl.lit('"'), escaped, pl.lit('"')))
-    return pl.concat_str(pl.lit("{"), quoted.list.join(","), pl.lit("}"))
+    return lists.map_batches(_quoted, return_dtype=pl.String)
+
+
+def _quoted(lists: pl.Series) -> pl.Series:
+    """Most ids need no escape, and looking for one is far cheaper than escaping every id."""
+    if lists.list.join("").str.contains_any(["\\", '"']).any():
+        escaped = pl.element().str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
+        lists = lists.list.eval(escaped)
+    frame = lists.alias("lists").to_frame()
+    joined = pl.concat_str(pl.lit('{"'), pl.col("lists").list.join('","'), pl.lit('"}'))
+    filled = pl.col("lists").list.len() > 0
+    return frame.select(pl.when(filled).then(joined).otherwise(pl.lit("{}"))).to_series()
 
 
 def _numbers(lists: pl.Expr) -> pl.Expr:

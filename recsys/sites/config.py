@@ -193,10 +193,21 @@ class ServingPolicy(Frozen):
 
 
 class RetentionPolicy(Frozen):
-    """What maintain_storage keeps; the live release and the one before it are always kept."""
+    """What maintain_storage keeps; the live release, the one before it and canaries are always kept."""
 
     keep_releases: Annotated[int, Field(ge=2)] = 5
-    "Newest releases kept, in Postgres and on the object store."
+    "Newest releases kept of those that can be served; and as many of those that cannot: refused, failed."
+    keep_days: PositiveInt = 90
+    "A release older than this many days is not kept, whatever their number."
+
+
+class ApprovalPolicy(Frozen):
+    """Whether a release that passed the gate waits for a person before it goes live."""
+
+    required: bool = False
+    "True: Airflow asks, with the report linked, and the release goes live when someone approves it."
+    timeout_hours: Annotated[int, Field(ge=1, le=168)] = 24
+    "No answer within so many hours is a no: the release stays gated."
 
 
 class SiteConfig(Frozen):
@@ -222,6 +233,7 @@ class SiteConfig(Frozen):
     reranking: RerankingPolicy = RerankingPolicy()
     gate: GatePolicy = GatePolicy()
     serving: ServingPolicy = ServingPolicy()
+    approval: ApprovalPolicy = ApprovalPolicy()
     retention: RetentionPolicy = RetentionPolicy()
     tuning: TuningPolicy = TuningPolicy()
 

@@ -1,4 +1,4 @@
-"""What an operator may do to a site's releases: look, activate, roll back, retire."""
+"""What an operator may do to a site's releases: look, compare, activate, roll back, retire."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ from recsys.releases import files as f
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle, publishing
-from recsys.serving.contracts import LiveRelease, ReleaseSummary
+from recsys.serving.audit import LIBRARY, changes
+from recsys.serving.comparing import difference
+from recsys.serving.contracts import LiveRelease, ReleaseChanges, ReleaseDifference, ReleaseSummary
+from recsys.stages import publish_release
 from recsys.stages.context import StageContext, open_context
 from recsys.types import ReleaseId, SiteId
 
@@ -44,30 +47,82 @@ def judged(*, site: SiteId, context: StageContext | None = None) -> dict[str, An
     raise ReleaseError(f"site {site}: found no release that was judged; run its stages or its DAGs first")
 
 
-def activate(*, site: SiteId, release_id: ReleaseId, context: StageContext | None = None) -> LiveRelease:
-    """Makes a published release the live one. Raises ReleaseError when it has no rows, or was refused."""
+def activate(
+    *,
+    site: SiteId,
+    release_id: ReleaseId,
+    by: str = LIBRARY,
+    reason: str = "",
+    context: StageContext | None = None,
+) -> LiveRelease:
+    """Makes a release the live one; one whose rows were dropped is published again first.
+
+    Raises:
+        ReleaseError: it was refused, it is not finished, or its files are gone as well.
+    """
     context = context or open_context()
-    context.site(site)
-    live = lifecycle.activate(context.dsn, site, release_id, context.now())
+    release = _find(context, site, release_id)
+    if not release.published:
+        publish_release.run(site=site, release_id=release_id, by=by, context=context)
+    live = lifecycle.activate(context.dsn, site, release_id, context.now(), by=by, reason=reason)
     _point_alias(context, live)
     return live
 
 
-def roll_back(*, site: SiteId, context: StageContext | None = None) -> LiveRelease:
+def roll_back(*, site: SiteId, by: str = LIBRARY, reason: str = "", context: StageContext | None = None) -> LiveRelease:
     """Makes the release before the live one live again. Raises ReleaseError when there is none."""
     context = context or open_context()
     context.site(site)
-    live = lifecycle.rollback(context.dsn, site, context.now())
+    live = lifecycle.rollback(context.dsn, site, context.now(), by=by, reason=reason)
     _point_alias(context, live)
     return live
 
 
-def retire(*, site: SiteId, release_id: ReleaseId, context: StageContext | None = None) -> ReleaseSummary:
+def start_canary(
+    *,
+    site: SiteId,
+    release_id: ReleaseId,
+    by: str = LIBRARY,
+    reason: str = "",
+    context: StageContext | None = None,
+) -> ReleaseSummary:
+    """A gated, published release may answer a share of the requests; its rows are kept. Raises ReleaseError."""
+    context = context or open_context()
+    lifecycle.start_canary(context.dsn, site, release_id, by=by, reason=reason)
+    return _find(context, site, release_id)
+
+
+def retire(
+    *,
+    site: SiteId,
+    release_id: ReleaseId,
+    by: str = LIBRARY,
+    reason: str = "",
+    context: StageContext | None = None,
+) -> ReleaseSummary:
     """Drops a release's rows from Postgres; never those of the live one nor of the one before it."""
     context = context or open_context()
     _find(context, site, release_id)
-    publishing.drop(context.dsn, site, release_id)
+    publishing.retire(context.dsn, site, release_id, by=by, reason=reason)
     return _find(context, site, release_id)
+
+
+def compared(
+    *, site: SiteId, release_id: ReleaseId, other: ReleaseId, context: StageContext | None = None
+) -> ReleaseDifference:
+    """What is different in ``release_id``, seen from ``other``. Raises UnknownReleaseError."""
+    context = context or open_context()
+    context.site(site)
+    return difference(context.dsn, site, release_id, other)
+
+
+def audited(
+    *, site: SiteId, release_id: ReleaseId | None = None, limit: int = 100, context: StageContext | None = None
+) -> ReleaseChanges:
+    """Who changed what, when and why, newest first; of one release where one is named. Raises UnknownSiteError."""
+    context = context or open_context()
+    context.site(site)
+    return ReleaseChanges(site=site, changes=changes(context.dsn, site, release_id=release_id, limit=limit))
 
 
 def _find(context: StageContext, site: SiteId, release_id: ReleaseId) -> ReleaseSummary:

@@ -20,9 +20,11 @@ from recsys.releases.rearranging import reranking
 from recsys.releases.slates import recommendations, slates
 from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle
-from recsys.serving.publishing import publish
+from recsys.sites import SiteConfig
+from recsys.stages import publish_release
 from recsys.stages.change_release import activate
 from recsys.stages.context import StageContext, open_context
+from recsys.stages.making import making
 from recsys.types import Frozen, ReleaseId, SiteId
 
 
@@ -32,20 +34,32 @@ class ReleaseReport(Frozen):
     site: SiteId
     release_id: ReleaseId
     accepted: bool
+    live: bool
+    "False for an accepted release: it is published and waits for someone to approve it."
     reason: str
     "The gate's sentence."
+    page: str
+    "Address of the training in MLflow, with the report among its artifacts; empty where there is none."
     rows: dict[str, int]
     "Rows in Postgres by file; empty for a refused release."
 
 
-def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageContext | None = None) -> ReleaseReport:
+def run(
+    *,
+    site: SiteId,
+    release_id: ReleaseId | None = None,
+    by: str = "stage release_recommendations",
+    context: StageContext | None = None,
+) -> ReleaseReport:
     """Takes a release through the gate and, when accepted, makes it the live one; safe to run again.
 
-    A refused release keeps its report and its files; the live one stays as it is.
+    A refused release keeps its report and its files; the live one stays as it is. So it does when the site wants
+    releases to be approved: the accepted one is published and waits.
 
     Args:
         site: which site.
         release_id: by default the newest release that is being built.
+        by: who asked for it, for the audit.
         context: stores; by default those of the environment.
 
     Raises:
@@ -55,6 +69,12 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
     context = context or open_context()
     config = context.tuned_site(site)
     release_id = release_id or lifecycle.unfinished_release(context.dsn, site)
+    with making(context, site, release_id, by=by):
+        return _run(context, config, release_id, by)
+
+
+def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId, by: str) -> ReleaseReport:
+    site = config.site
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
     erased = context.erased(site)
@@ -66,15 +86,20 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
     curve = tracking.curve(manifest.mlflow_run_id, CURVE) if manifest.mlflow_run_id else []
     page = render(findings(log, manifest, judgement, decision, rankers[RANKED], curve=curve, forgotten=erased))
     _record(context, store, manifest, judgement.report, decision, page)
+    told = {"site": site, "release_id": release_id, "reason": decision.reason, "page": _page(context, manifest)}
     if not decision.accepted:
-        return ReleaseReport(site=site, release_id=release_id, accepted=False, reason=decision.reason, rows={})
-    manifest = _rank(log, store, manifest, rankers[RANKED])
-    folder = context.settings.recsys_exchange_dir / site
-    store.export(folder)
-    expected = {name: manifest.files[name].rows or 0 for name in f.SERVED}
-    rows = publish(context.dsn, site, release_id, folder, expected)
-    activate(site=site, release_id=release_id, context=context)
-    return ReleaseReport(site=site, release_id=release_id, accepted=True, reason=decision.reason, rows=rows)
+        return ReleaseReport(**told, accepted=False, live=False, rows={})
+    _rank(log, store, manifest, rankers[RANKED])
+    rows = publish_release.run(site=site, release_id=release_id, by=by, context=context)
+    if not config.approval.required:
+        activate(site=site, release_id=release_id, by=by, reason=decision.reason, context=context)
+    return ReleaseReport(**told, accepted=True, live=not config.approval.required, rows=rows)
+
+
+def _page(context: StageContext, manifest: ReleaseManifest) -> str:
+    if not manifest.mlflow_run_id:
+        return ""
+    return Tracking(context.tracking_uri, manifest.site).page(manifest.mlflow_run_id)
 
 
 def _rankers(context: StageContext, site: SiteId, store: f.ReleaseFiles) -> dict[str, Ranker]:

@@ -14,7 +14,9 @@ from recsys.releases import files as f
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle
+from recsys.sites import SiteConfig
 from recsys.stages.context import StageContext, open_context
+from recsys.stages.making import making
 from recsys.types import Frozen, ReleaseId, SiteId
 
 
@@ -48,6 +50,12 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
     config = context.tuned_site(site)
     release_id = release_id or lifecycle.unfinished_release(context.dsn, site)
     lifecycle.require_unfinished(context.dsn, site, release_id)
+    with making(context, site, release_id, by="stage train_ranker"):
+        return _run(context, config, release_id)
+
+
+def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId) -> RankerReport:
+    site = config.site
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
     rows = store.get_frame(f.CANDIDATES_TRAIN)

@@ -1,9 +1,10 @@
 import ast
+from datetime import timedelta
 
 import pytest
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
-from tests.dags.conftest import DAGS
+from tests.dags.conftest import DAGS, YAML
 
 STRUCTURE = {
     "ingest_events__alpha": {"ingest": ([], ["event_log__alpha"], ["report"]), "report": ([], [], [])},
@@ -77,6 +78,22 @@ def test_every_site_has_assets_of_its_own(dagbag):
     ]
     assert [each for each in outlets if each[0].partition("__")[2] != each[1].partition("__")[2]] == []
     assert len({name for _, name in outlets}) == 12
+
+
+def test_a_site_that_wants_to_be_asked_is_asked_between_the_gate_and_the_pointer(write_site, parse):
+    write_site("alpha", text=YAML.format(site="alpha", schedule="") + "approval: {required: true, timeout_hours: 36}\n")
+    dag = parse().dags["release_recommendations__alpha"]
+    follow = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+    assert follow == {
+        "release": ["activate", "approve"],
+        "approve": ["activate"],
+        "activate": ["announce"],
+        "announce": [],
+    }
+    approve = dag.get_task("approve")
+    assert (approve.options, approve.defaults) == (["Approve", "Reject"], ["Reject"])
+    assert approve.response_timeout == timedelta(hours=36)
+    assert dag.dagrun_timeout > timedelta(hours=36) + 3 * approve.execution_timeout
 
 
 def test_maintenance_is_one_mapped_task_for_each_site(dagbag):

@@ -1,17 +1,39 @@
 """Releases: which there are, which is live, and moving it."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, Field
 
 from recsys.events.model import Id
-from recsys.serving import lifecycle
-from recsys.serving.contracts import LiveRelease, ReleaseList
+from recsys.serving import lifecycle, retirement
+from recsys.serving.audit import changes
+from recsys.serving.comparing import difference
+from recsys.serving.contracts import LiveRelease, ReleaseChanges, ReleaseDifference, ReleaseList, ReleaseSummary
 from web_service.auth import needs
 from web_service.services import InService, OfSite
 
 router = APIRouter(prefix="/v1/{site}/releases", tags=["releases"])
+
+
+class Why(BaseModel):
+    """Why a release is changed."""
+
+    reason: str = Field("", max_length=1000, description="Stands in the audit.")
+
+
+NO_REASON: Final = Why()
+
+
+async def _admin(request: Request, _allowed: Annotated[None, Depends(needs("admin"))]) -> str:
+    """Who asks, as the audit names it. The request may use the scope admin."""
+    named = "the admin key" if request.app.state.keys.needed else "no key"
+    return f"{named}, from {request.client.host if request.client else 'an unknown address'}"
+
+
+Admin = Annotated[str, Depends(_admin)]
+OfRelease = Annotated[Id, Path()]
 
 
 @router.get("", dependencies=[Depends(needs("read"))], summary="List releases")
@@ -23,13 +45,55 @@ def listing(site: OfSite, service: InService) -> ReleaseList:
     )
 
 
-@router.post("/rollback", dependencies=[Depends(needs("admin"))], summary="Roll back to the release before")
-def roll_back(site: OfSite, service: InService) -> LiveRelease:
+@router.get("/audit", dependencies=[Depends(needs("admin"))], summary="Who changed what, when and why")
+def audit(site: OfSite, service: InService, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> ReleaseChanges:
+    """Changes to the site's releases, newest first."""
+    found = changes(service.settings.postgres_dsn(), site.site, limit=limit)
+    return ReleaseChanges(site=site.site, changes=found)
+
+
+@router.get("/{release_id}", dependencies=[Depends(needs("admin"))], summary="Show a release")
+def shown(site: OfSite, release_id: OfRelease, service: InService) -> dict[str, Any]:
+    """Its summary, with `manifest` (where it came from) and `report` (how it was judged)."""
+    return lifecycle.release_record(service.settings.postgres_dsn(), site.site, release_id)
+
+
+@router.get("/{release_id}/diff", dependencies=[Depends(needs("admin"))], summary="Compare two releases")
+def compared(
+    site: OfSite,
+    release_id: OfRelease,
+    other: Annotated[Id, Query(alias="with", description="The release that it is compared with.")],
+    service: InService,
+) -> ReleaseDifference:
+    """What is different in this release: configuration, data, files, metrics, slates of a sample of users."""
+    return difference(service.settings.postgres_dsn(), site.site, release_id, other)
+
+
+@router.post("/rollback", summary="Roll back to the release before")
+def roll_back(site: OfSite, service: InService, by: Admin, why: Why = NO_REASON) -> LiveRelease:
     """The release before the live one answers again; repeat to go further back."""
-    return lifecycle.rollback(service.settings.postgres_dsn(), site.site, datetime.now(UTC))
+    dsn = service.settings.postgres_dsn()
+    return lifecycle.rollback(dsn, site.site, datetime.now(UTC), by=by, reason=why.reason)
 
 
-@router.post("/{release_id}/activate", dependencies=[Depends(needs("admin"))], summary="Activate a release")
-def activate(site: OfSite, release_id: Annotated[Id, Path()], service: InService) -> LiveRelease:
+@router.post("/{release_id}/activate", summary="Activate a release")
+def activate(site: OfSite, release_id: OfRelease, service: InService, by: Admin, why: Why = NO_REASON) -> LiveRelease:
     """This release answers from now on."""
-    return lifecycle.activate(service.settings.postgres_dsn(), site.site, release_id, datetime.now(UTC))
+    dsn = service.settings.postgres_dsn()
+    return lifecycle.activate(dsn, site.site, release_id, datetime.now(UTC), by=by, reason=why.reason)
+
+
+@router.post("/{release_id}/canary", summary="Make a release a canary")
+def canary(site: OfSite, release_id: OfRelease, service: InService, by: Admin, why: Why = NO_REASON) -> ReleaseSummary:
+    """This gated release may answer beside the live one; no pointer moves."""
+    dsn = service.settings.postgres_dsn()
+    lifecycle.start_canary(dsn, site.site, release_id, by=by, reason=why.reason)
+    return lifecycle.release_summary(dsn, site.site, release_id)
+
+
+@router.post("/{release_id}/retire", summary="Retire a release")
+def retire(site: OfSite, release_id: OfRelease, service: InService, by: Admin, why: Why = NO_REASON) -> ReleaseSummary:
+    """Its rows are dropped; never those of the live release nor of the one before it."""
+    dsn = service.settings.postgres_dsn()
+    retirement.retire(dsn, site.site, release_id, by=by, reason=why.reason)
+    return lifecycle.release_summary(dsn, site.site, release_id)

@@ -5,17 +5,21 @@ import psycopg2
 import pytest
 
 from recsys.errors import ReleaseError, UnknownReleaseError
+from recsys.serving.audit import changes
 from recsys.serving.lifecycle import (
     CHANNEL,
     MOVES,
     activate,
+    decline,
+    fail,
     live_release,
     record_release,
     release_report,
     releases,
     rollback,
-    set_state,
+    start_canary,
 )
+from recsys.serving.postgres import transaction
 from recsys.testing.small_release import NOON, SITE
 
 STATES = sorted(MOVES)
@@ -51,17 +55,88 @@ def test_an_id_belongs_to_one_site(dsn):
         record_release(dsn, "other", "r1", as_of=NOON, at=NOON)
 
 
-@pytest.mark.parametrize("found", ["building", "gated", "failed", "refused"])
-@pytest.mark.parametrize("asked", STATES)
-def test_only_the_moves_of_the_picture_are_made(dsn, found, asked):
-    record(dsn, state=found)
-    if asked == found or (asked in MOVES[found] and asked != "live"):
-        set_state(dsn, SITE, "r1", asked, reason="because")
-        assert state_of(dsn) == asked
+@pytest.mark.parametrize(
+    ("found", "after"), [(state, "failed" if "failed" in MOVES[state] else state) for state in STATES]
+)
+def test_what_is_being_made_can_fail_and_what_was_judged_cannot(dsn, published, found, after):
+    release_id = in_state(dsn, published, found)
+    assert fail(dsn, SITE, release_id, "StoreError: away", by="stage train_ranker") == after
+    assert state_of(dsn, release_id) == after
+    if after == "failed":
+        assert releases(dsn, SITE)[0].reason == "StoreError: away"
+        assert record(dsn, release_id) == "building"
+
+
+@pytest.mark.parametrize("found", STATES)
+def test_only_a_gated_release_becomes_a_canary(dsn, published, found):
+    release_id = in_state(dsn, published, found)
+    if found in ("gated", "canary"):
+        start_canary(dsn, SITE, release_id)
+        assert state_of(dsn, release_id) == "canary"
+        assert activate(dsn, SITE, release_id, NOON).release_id == release_id
     else:
-        with pytest.raises(ReleaseError, match=f"found state {found}, asked for {asked}"):
-            set_state(dsn, SITE, "r1", asked)
-        assert state_of(dsn) == found
+        with pytest.raises(ReleaseError):
+            start_canary(dsn, SITE, release_id)
+        assert state_of(dsn, release_id) == found
+
+
+def in_state(dsn, published, state):
+    """A release that came into the state by the ways there are; only one that was gated has rows."""
+    if state in ("building", "refused", "failed"):
+        record(dsn, state=state)
+        return "r1"
+    release_id = published(live=state in ("live", "retired"))
+    if state == "canary":
+        start_canary(dsn, SITE, release_id)
+    if state == "retired":
+        published(live=True)
+    return release_id
+
+
+def test_a_declined_release_waits_on_and_says_why(dsn, published):
+    release_id = published()
+    decline(dsn, SITE, release_id, "nobody approved it within 24 hours")
+    assert (state_of(dsn, release_id), releases(dsn, SITE)[0].reason) == ("gated", "nobody approved it within 24 hours")
+    activate(dsn, SITE, release_id, NOON)
+    with pytest.raises(ReleaseError, match="found it live"):
+        decline(dsn, SITE, release_id, "too late")
+
+
+def test_each_surface_has_a_live_release_of_its_own(dsn, published):
+    slates = published(live=True)
+    record(dsn, "intent-1", state="gated", surface="intent")
+    with transaction(dsn) as cursor:
+        cursor.execute("UPDATE recsys.release SET published = true WHERE release_id = 'intent-1'")
+    live = activate(dsn, SITE, "intent-1", NOON)
+    assert (live.surface, live.previous) == ("intent", None)
+    assert live_release(dsn, SITE).release_id == slates
+    assert live_release(dsn, SITE, "intent") == live
+    assert {state_of(dsn, slates), state_of(dsn, "intent-1")} == {"live"}
+
+
+def test_every_change_is_in_the_audit_with_who_and_why(dsn, published):
+    first, second = published(live=True), published()
+    activate(dsn, SITE, second, NOON, by="key admin", reason="better titles")
+    rollback(dsn, SITE, NOON, by="user anna", reason="complaints")
+    told = [(each.release_id, each.changed_by, each.action, each.state_then, each.state_after, each.reason)
+            for each in changes(dsn, SITE, limit=4)]  # fmt: skip
+    assert told == [
+        (first, "user anna", "rollback", "retired", "live", "complaints"),
+        (second, "user anna", "rollback", "live", "retired", f"rolled back to {first}: complaints"),
+        (first, "key admin", "activate", "live", "retired", f"{second} took its place: better titles"),
+        (second, "key admin", "activate", "gated", "live", "better titles"),
+    ]
+    assert [each.action for each in changes(dsn, SITE, release_id=first)][::-1] == [
+        "record", "publish", "activate", "activate", "rollback",
+    ]  # fmt: skip
+
+
+def test_a_change_that_is_refused_leaves_no_line(dsn, published):
+    published(live=True)
+    before = changes(dsn, SITE)
+    with pytest.raises(ReleaseError):
+        rollback(dsn, SITE, NOON)
+    assert changes(dsn, SITE) == before
 
 
 def test_activating_moves_the_pointer_and_retires_the_one_before(dsn, published):
@@ -96,12 +171,6 @@ def test_a_refused_release_never_goes_live(dsn):
     with pytest.raises(ReleaseError):
         activate(dsn, SITE, "r1", NOON)
     assert live_release(dsn, SITE) is None
-
-
-def test_a_release_goes_live_only_by_the_pointer(dsn, published):
-    live = published(live=True)
-    with pytest.raises(ReleaseError, match="moving the pointer"):
-        set_state(dsn, SITE, live, "retired")
 
 
 def test_listeners_hear_of_a_move(dsn, published):

@@ -83,13 +83,13 @@ def test_killed_in_the_middle_and_published_again(dsn, published, recorded):
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from recsys.serving import publishing\n"
-        "def half(part, folder, batches=publishing.read_batches):\n"
+        "from recsys.serving import publishing, release_parts\n"
+        "def half(part, folder, batches=release_parts.read_batches):\n"
         "    for frame in batches(part, folder):\n"
         "        yield frame.head(2)\n"
         "        print('half', flush=True)\n"
         "        signal.pause()\n"
-        "publishing.read_batches = half\n"
+        "release_parts.read_batches = half\n"
         f"publishing.publish(sys.argv[1], {SITE!r}, 'next', Path(sys.argv[2]), {counts!r})\n"
     )
     writer = subprocess.Popen([sys.executable, "-c", program, dsn, str(folder)], stdout=subprocess.PIPE, text=True)
@@ -132,12 +132,15 @@ def test_a_refused_release_is_not_published(dsn, recorded):
         publishing.publish(dsn, SITE, "next", folder, counts)
 
 
-def test_retiring_keeps_the_newest_the_live_and_the_way_back(dsn, published):
+def test_retiring_takes_rows_and_never_the_live_or_the_way_back(dsn, published):
     ids = [published(live=True) for _ in range(5)]
     publishing.rollback(dsn, SITE, NOON)
     assert publishing.live_release(dsn, SITE).release_id == ids[3]
-    assert publishing.retire(dsn, SITE, keep=1) == ids[:2]
-    assert publishing.retire(dsn, SITE, keep=1) == []
+    for old in ids[:2]:
+        publishing.retire(dsn, SITE, old)
+    for kept in ids[2:4]:
+        with pytest.raises(ReleaseError, match="next in line for a roll back"):
+            publishing.retire(dsn, SITE, kept)
     assert [r.release_id for r in publishing.releases(dsn, SITE) if r.published] == [ids[4], ids[3], ids[2]]
     assert publishing.rollback(dsn, SITE, NOON).release_id == ids[2]
     with pytest.raises(ReleaseError, match="no earlier release"):

@@ -229,8 +229,7 @@ def test_maintenance_keeps_what_serves(released: Released):
     context, report = released
     before = context.blobs.list("")
     kept = maintain_storage.run(site=SITE, context=context)
-    assert kept.retired == ()
-    assert (kept.removed_files, kept.removed_objects) == (0, 0)
+    assert (kept.releases, kept.removed, kept.bytes) == ({}, {}, 0)
     assert context.blobs.list("") == before
     assert rows_in_postgres(context, report.release_id) == report.rows
 
@@ -250,6 +249,11 @@ def test_stages_out_of_order_say_what_is_missing(context: StageContext):
     built = build_candidates.run(site=SITE, context=context)
     with pytest.raises(ReleaseError, match=f"{f.CATBOOST_MODEL}.*train_ranker"):
         release_recommendations.run(site=SITE, release_id=built.release_id, context=context)
+    [failed] = change_release.listed(site=SITE, context=context)
+    assert failed.state == "failed"
+    assert failed.reason.startswith(f"ReleaseError: release {built.release_id}: found no {f.CATBOOST_MODEL}")
+    train_ranker.run(site=SITE, context=context)
+    assert release_recommendations.run(site=SITE, context=context).live
 
 
 def test_an_unknown_site_is_named(context: StageContext, tmp_path: Path):
