@@ -1,11 +1,12 @@
 """A release on its evaluation window: its slates beside those of others, on candidates that knew nothing of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from recsys import columns as c
 from recsys.datasets.splits import cut_windows
 from recsys.evaluation.facts import Facts
 from recsys.evaluation.report import EvaluationReport, evaluate
@@ -14,7 +15,11 @@ from recsys.releases import files as f
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import EXPLAINED_BY, Log, Moment
 from recsys.releases.rearranging import reranking
+from recsys.releases.replay import cut
 from recsys.releases.slates import contestants
+
+Shown = Callable[[pl.Series], pl.DataFrame]
+"""Users → user_id, item_id, rank."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,18 @@ class Judgement:
     generators: pl.DataFrame | None
     "What each generator found and cost; None where the release was begun by a version that did not write it down."
     moment: Moment
-    "What was known at the start of the window; it has the generator that explains, and no other."
+    """What was known at the start of the window, from a log that ends there; it has the generator that explains, and no
+    other."""
 
 
-def judge(log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, rankers: Mapping[str, Ranker]) -> Judgement:
+def judge(
+    log: Log,
+    store: f.ReleaseFiles,
+    manifest: ReleaseManifest,
+    rankers: Mapping[str, Ranker],
+    *,
+    published: Mapping[str, Shown] | None = None,
+) -> Judgement:
     """How the rankers do, and each generator alone; every ranker's slates are re-ranked as the site asks.
 
     Args:
@@ -41,10 +54,11 @@ def judge(log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, rankers: M
         store: the release's files.
         manifest: says when.
         rankers: by name; RANKED is the release's own.
+        published: by name, what others showed before the window; judged as it is.
     """
     site, rng = log.site, np.random.default_rng(manifest.seed)
     window = cut_windows(manifest.as_of, site.windows).evaluation
-    moment = log.at(window.start, rng=rng, specs=[EXPLAINED_BY])
+    moment = cut(log, window.start).at(window.start, rng=rng, specs=[EXPLAINED_BY])
     rows, truth = store.get_frame(f.CANDIDATES_EVALUATION), store.get_frame(f.TRUTH)
     slates = contestants(
         rows,
@@ -54,6 +68,7 @@ def judge(log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, rankers: M
         rerank=reranking(log, moment, seed=manifest.seed),
         weigh=moment.repeat_weights,
     )
+    slates |= {name: shown(truth[c.USER_ID]) for name, shown in (published or {}).items()}
     report = evaluate(
         slates,
         truth,

@@ -10,6 +10,7 @@ from recsys import columns as c
 from recsys.candidates.item_item import ItemItem
 from recsys.candidates.popularity import Popularity
 from recsys.candidates.repeats import Weigh
+from recsys.evaluation.contestants import BEFORE_RERANKING
 from recsys.evaluation.contestants import RANKED as CHALLENGER
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.slates import rank_rows
@@ -19,8 +20,6 @@ RANKED = "ranked:"
 "Before the generator's name in the source of a served item."
 EVALUATED = 20
 "Positions that count when slates are judged."
-BEFORE_RERANKING = "before_reranking"
-"The contestant that shows the ranker's own order, where the site re-ranks."
 Rerank = Callable[[pl.DataFrame], pl.DataFrame]
 
 

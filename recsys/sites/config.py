@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from recsys.sites.gate_policy import GatePolicy
 from recsys.sites.reranking_policy import RerankingPolicy
 from recsys.sites.table_policy import Share, TablePolicy
 from recsys.sites.tuning_policy import TuningPolicy
@@ -154,20 +155,6 @@ class RankerPolicy(Frozen):
     negatives_per_user: PositiveInt = 30
     "Candidates without success kept per user in candidates_train, drawn at random from all of them."
     seed: NonNegativeInt = 7
-
-
-class GatePolicy(Frozen):
-    """What a release must prove before it goes live."""
-
-    primary_metric: Literal["ndcg@10", "recall@20"] = "ndcg@10"
-    min_lift_over_popularity: float = 0.0
-    "Lowest accepted relative lift over popularity, as a fraction (0.01 is one percent)."
-    max_loss_against_live: NonNegativeFloat = 0.02
-    "Largest relative loss against the live release that its interval may reach to at the better end."
-    min_users: PositiveInt = 50
-    "Fewest users in the evaluation window for a judgement."
-    min_coverage: Share = 0.01
-    "Smallest share of the catalogue that appears in the slates' first 10 positions."
 
 
 class ServingPolicy(Frozen):

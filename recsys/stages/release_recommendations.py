@@ -1,23 +1,20 @@
 """Judge, decide, publish, activate: what turns a trained ranker into what users see."""
 
-import tempfile
-from pathlib import Path
+from datetime import timedelta
+from typing import Any
 
-import numpy as np
-
-from recsys.errors import FeatureMismatch
-from recsys.evaluation.gate import GateDecision, decide
-from recsys.evaluation.report import LIVE, RANKED, EvaluationReport
+from recsys.datasets.splits import cut_windows
+from recsys.evaluation.gate import Evidence, GateDecision
+from recsys.evaluation.report import EvaluationReport
 from recsys.features.feature_set import FeatureSet
-from recsys.ranking.ranker import CURVE, Ranker
+from recsys.ranking.ranker import CURVE
 from recsys.releases import files as f
-from recsys.releases.judging import judge
+from recsys.releases.examination import Examination, examine
+from recsys.releases.incumbent import Incumbent, load_ranker
 from recsys.releases.manifest import ReleaseManifest
-from recsys.releases.moments import EXPLAINED_BY, Log
+from recsys.releases.moments import Log
 from recsys.releases.page.findings import findings
 from recsys.releases.page.render import render
-from recsys.releases.rearranging import reranking
-from recsys.releases.slates import recommendations, slates
 from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle
 from recsys.sites import SiteConfig
@@ -79,17 +76,19 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId, by: s
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
     erased = context.erased(site)
     log = Log.read(context.datasets, config, as_of=manifest.as_of, erased=erased)
-    rankers = _rankers(context, site, store)
-    judgement = judge(log, store, manifest, rankers)
-    decision = decide(judgement.report, config.gate)
+    ranker = load_ranker(store)
+    incumbent = _incumbent(context, config, manifest, ranker.features)
+    found = examine(log, store, manifest, ranker, incumbent=incumbent, refused=_refused(context, config, manifest))
+    decision = found.decision
+    manifest = manifest.with_files({f.RECOMMENDATIONS: store.put_frame(f.RECOMMENDATIONS, found.served)})
+    store.put_json(f.MANIFEST, manifest.model_dump(mode="json"))
     tracking = Tracking(context.tracking_uri, site)
     curve = tracking.curve(manifest.mlflow_run_id, CURVE) if manifest.mlflow_run_id else []
-    page = render(findings(log, manifest, judgement, decision, rankers[RANKED], curve=curve, forgotten=erased))
-    _record(context, store, manifest, judgement.report, decision, page)
+    page = render(findings(log, manifest, found.judgement, decision, ranker, curve=curve, forgotten=erased))
+    _record(context, store, manifest, found, page)
     told = {"site": site, "release_id": release_id, "reason": decision.reason, "page": _page(context, manifest)}
     if not decision.accepted:
         return ReleaseReport(**told, accepted=False, live=False, rows={})
-    _rank(log, store, manifest, rankers[RANKED])
     rows = publish_release.run(site=site, release_id=release_id, by=by, context=context)
     if not config.approval.required:
         activate(site=site, release_id=release_id, by=by, reason=decision.reason, context=context)
@@ -102,37 +101,25 @@ def _page(context: StageContext, manifest: ReleaseManifest) -> str:
     return Tracking(context.tracking_uri, manifest.site).page(manifest.mlflow_run_id)
 
 
-def _rankers(context: StageContext, site: SiteId, store: f.ReleaseFiles) -> dict[str, Ranker]:
-    """The release's own, and the live one's where there is one made for the same features."""
-    ranker = _load(store)
-    incumbent = _incumbent(context, site, ranker.features, except_for=store.release_id)
-    return {RANKED: ranker} | ({LIVE: incumbent} if incumbent else {})
+def _refused(context: StageContext, site: SiteConfig, manifest: ReleaseManifest) -> list[str]:
+    """Partitions of the last days that were refused when they were ingested last.
 
-
-def _rank(log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, ranker: Ranker) -> ReleaseManifest:
-    """Adds the ranked slates of every user to the release."""
-    site, rows = log.site, store.get_frame(f.CANDIDATES_INFERENCE)
-    moment = log.at(manifest.as_of, rng=np.random.default_rng(manifest.seed), specs=[EXPLAINED_BY])
-    sources, size = [spec.kind for spec in site.candidates], site.serving.slate_size
-    ranked = slates(rows, ranker.score(rows), sources, size, weigh=moment.repeat_weights)
-    rerank = reranking(log, moment, seed=manifest.seed)
-    shown = rerank(ranked) if rerank else ranked
-    frame = recommendations(shown, store.get_frame(f.EXCLUDED), moment.explainer)
-    manifest = manifest.with_files({f.RECOMMENDATIONS: store.put_frame(f.RECOMMENDATIONS, frame)})
-    store.put_json(f.MANIFEST, manifest.model_dump(mode="json"))
-    return manifest
+    Those that follow count too: a log that ends where the next day was refused is not fresh.
+    """
+    around = timedelta(days=site.gate.data_days)
+    first, before = ((manifest.as_of + way * around).date() for way in (-1, 1))
+    return [report.partition for report in context.reports.refused(site.site, first=first, before=before)]
 
 
 def _record(
     context: StageContext,
     store: f.ReleaseFiles,
     manifest: ReleaseManifest,
-    report: EvaluationReport,
-    decision: GateDecision,
+    found: Examination,
     page: str,
 ) -> None:
-    """The judgement lies with the release, in Postgres and in MLflow."""
-    content = {"decision": decision.model_dump(mode="json"), **report.model_dump(mode="json")}
+    """The judgement lies with the release, in Postgres and in MLflow; in MLflow it names no users."""
+    decision, content = found.decision, _told(found.judgement.report, found.evidence, found.decision)
     store.put_json(f.REPORT, content)
     store.put_bytes(f.PAGE, page.encode())
     lifecycle.record_release(
@@ -148,7 +135,9 @@ def _record(
     )
     tracking = Tracking(context.tracking_uri, store.site)
     if manifest.mlflow_run_id and manifest.model_version:
-        tracking.log_evaluation(manifest.mlflow_run_id, _flat(report), content, page)
+        report = found.judgement.report
+        told = _told(report, found.evidence.without_users(), decision.without_users())
+        tracking.log_evaluation(manifest.mlflow_run_id, _flat(report), told, page)
         tracking.point("challenger", manifest.model_version)
 
 
@@ -160,21 +149,18 @@ def _flat(report: EvaluationReport) -> dict[str, float]:
     }
 
 
-def _load(store: f.ReleaseFiles) -> Ranker:
-    with tempfile.TemporaryDirectory() as folder:
-        for name in (f.CATBOOST_MODEL, f.RANKER):
-            (Path(folder) / name).write_bytes(store.get_bytes(name))
-        return Ranker.load(Path(folder))
+def _told(report: EvaluationReport, evidence: Evidence, decision: GateDecision) -> dict[str, Any]:
+    parts = {"decision": decision.model_dump(mode="json"), "evidence": evidence.model_dump(mode="json")}
+    return {**parts, **report.model_dump(mode="json")}
 
 
-def _incumbent(context: StageContext, site: SiteId, features: FeatureSet, *, except_for: ReleaseId) -> Ranker | None:
-    """The live release's ranker; None where there is none, or where it was made for other features."""
-    live = lifecycle.live_release(context.dsn, site)
-    if live is None or live.release_id == except_for:
+def _incumbent(
+    context: StageContext, site: SiteConfig, manifest: ReleaseManifest, features: FeatureSet
+) -> Incumbent | None:
+    """The live release; None where there is none, or where it is this one."""
+    live = lifecycle.live_release(context.dsn, site.site)
+    if live is None or live.release_id == manifest.release_id:
         return None
-    ranker = _load(f.ReleaseFiles(context.blobs, site, live.release_id))
-    try:
-        features.require(ranker.features)
-    except FeatureMismatch:
-        return None
-    return ranker
+    window = cut_windows(manifest.as_of, site.windows).evaluation
+    store = f.ReleaseFiles(context.blobs, site.site, live.release_id)
+    return Incumbent.of(store, features, window_start=window.start)

@@ -8,12 +8,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from recsys.evaluation.bootstrap import Interval
-from recsys.evaluation.contestants import LIVE, POPULARITY, RANKED
+from recsys.evaluation.contestants import BEFORE_RERANKING, LIVE, POPULARITY, RANKED
 from recsys.evaluation.report import EvaluationReport
 from recsys.evaluation.slices import Slice
 from recsys.releases.page import charts
 from recsys.releases.page.findings import POOL, Findings
-from recsys.releases.slates import BEFORE_RERANKING
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -7,10 +7,10 @@ import polars as pl
 
 from recsys import columns as c
 from recsys.candidates.item_item import ItemItem
-from recsys.evaluation.contestants import LIVE, RANKED
+from recsys.evaluation.contestants import BEFORE_RERANKING, LIVE, RANKED
 from recsys.events.schema import INTERACTIONS, ITEMS
 from recsys.ranking.slates import SLATES
-from recsys.releases.slates import BEFORE_RERANKING, contestants, recommendations
+from recsys.releases.slates import contestants, recommendations
 
 SOURCES = ["popularity", "als"]
 

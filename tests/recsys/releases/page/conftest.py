@@ -21,6 +21,7 @@ from recsys.stages import ingest_events
 from recsys.stages.build_candidates import to_judge, to_learn
 from recsys.stages.context import StageContext, open_context
 from recsys.testing.throwaway import settings_in
+from tests.recsys.evaluation.gate.conftest import WHOLE
 
 SITE = "small_shop"
 FIRST, DAYS = date(2026, 3, 1), 30
@@ -99,7 +100,7 @@ def manifest(store: f.ReleaseFiles) -> ReleaseManifest:
 
 @pytest.fixture(scope="session")
 def rankers(store: f.ReleaseFiles, site: SiteConfig) -> dict[str, Ranker]:
-    features, rows = FeatureSet.of([spec.kind for spec in site.candidates]), store.get_frame(f.CANDIDATES_TRAIN)
+    features, rows = FeatureSet.of_site(site), store.get_frame(f.CANDIDATES_TRAIN)
     short = site.ranker.model_copy(update={"iterations": 5})
     return {
         name: Ranker(features, policy).fit(rows, rng=np.random.default_rng(7))
@@ -124,7 +125,7 @@ def found(
         log,
         manifest,
         judgement,
-        decide(judgement.report, log.site.gate),
+        decide(judgement.report, log.site.gate, WHOLE),
         rankers[RANKED],
         curve=rankers[RANKED].curve().to_series().to_list(),
         forgotten=(),

@@ -123,7 +123,7 @@ def test_without_anything_it_is_still_a_page(found, log):
     empty = replace(
         found,
         report=bare,
-        decision=decide(None, log.site.gate),
+        decision=decide(None, log.site.gate, None),
         proposers=[],
         importances=[],
         shap=[],

@@ -5,14 +5,11 @@ import polars as pl
 import pytest
 
 from recsys import columns as c
-from recsys.evaluation.gate import decide
-from recsys.evaluation.report import COMPARED, LIVE, RANKED, EvaluationReport, evaluate
-from recsys.sites.config import GatePolicy
+from recsys.evaluation.report import COMPARED, RANKED, EvaluationReport, evaluate
 
 WINDOW = (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC))
 USERS = [f"u{n:03d}" for n in range(200)]
 COLD = USERS[150:]
-POLICY = GatePolicy(min_users=100, min_lift_over_popularity=0.0, max_loss_against_live=0.02, min_coverage=0.1)
 
 
 def slates(right_share: float, items: int = 50) -> pl.DataFrame:
@@ -67,54 +64,3 @@ def test_coverage_looks_only_at_users_who_are_judged():
 def test_a_report_survives_json():
     found = report(ranked=0.5, popularity=0.3)
     assert EvaluationReport.model_validate_json(found.model_dump_json()) == found
-
-
-def test_a_first_release_needs_only_to_beat_popularity():
-    decision = decide(report(ranked=0.5, popularity=0.3), POLICY)
-    assert decision.accepted
-    assert decision.reason == "Accepted: ndcg@10 0.5000 beside popularity (0.3000), 200 users."
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        (None, "no evaluation report"),
-        (report(users=99, ranked=0.5, popularity=0.3), "users judged is 99, expected at least 100"),
-        (report(ranked=0.3, popularity=0.5), "ndcg@10 over popularity is -40.0%"),
-        (report(ranked=0.3, popularity=0.3), "ndcg@10 over popularity is +0.0%"),
-        (report(ranked=0.5), "not measured"),
-        (report(users=0, ranked=0.5, popularity=0.3, live=0.2), "users judged is 0"),
-        (report(ranked=0.5, popularity=0.3, live=0.9), "ndcg@10 against the live release is -0.4000"),
-        (report(ranked=0.0, popularity=0.0), "over popularity"),
-    ],
-)
-def test_the_gate_is_closed_to(found, said):
-    decision = decide(found, POLICY)
-    assert not decision.accepted
-    assert decision.reason.startswith("Refused: ")
-    assert said in decision.reason
-
-
-def test_too_few_items_shown_are_refused():
-    narrow = evaluate(
-        {RANKED: slates(0.05, items=1), "popularity": slates(0.0)},
-        TRUTH,
-        warm_users=USERS,
-        catalogue=250,
-        window=WINDOW,
-        rng=np.random.default_rng(1),
-    )
-    assert "coverage@10 is 0.0440, expected at least 0.1000" in decide(narrow, POLICY).reason
-
-
-def test_a_lift_that_was_asked_for_must_be_reached():
-    found = report(ranked=0.31, popularity=0.3)
-    assert decide(found, POLICY).accepted
-    assert not decide(found, POLICY.model_copy(update={"min_lift_over_popularity": 0.1})).accepted
-
-
-def test_a_challenger_as_good_as_the_live_release_goes_live_and_each_check_is_kept():
-    decision = decide(report(ranked=0.5, popularity=0.3, live=0.5), POLICY)
-    assert decision.accepted
-    assert LIVE in decision.reason
-    assert [check.passed for check in decision.checks] == [True] * 4
