@@ -76,6 +76,9 @@ class Settings(BaseSettings):
 
     recsys_web_port: int = 8000
     recsys_web_workers: int = Field(default=1, ge=1)
+    recsys_snapshot_users: int = Field(default=1_000_000, ge=0)
+    """Users of a release whose slates a host of the web service keeps in a file of its own (about 2 kB each); the others'
+    are read from Postgres. 0: no such file, everything is read from Postgres."""
     recsys_read_key: SecretStr = SecretStr("")
     recsys_write_key: SecretStr = SecretStr("")
     recsys_admin_key: SecretStr = SecretStr("")

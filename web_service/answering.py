@@ -1,13 +1,14 @@
 """From a request to an answer: reads what is needed, blends, and says where each item came from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from recsys.serving.contracts import Answer, Mode, RecommendedItem
-from recsys.serving.reading import Item, ReleaseReader, UserState
+from recsys.serving.reading import OnSale, ReleaseReader, Slate
+from recsys.serving.told import Activity
 from recsys.sites import SiteConfig
-from recsys.types import ItemId, ReleaseId, RequestId, UserId
+from recsys.types import ItemId, RequestId, UserId
 from web_service.blending import (
     Candidate,
     Signal,
@@ -18,6 +19,7 @@ from web_service.blending import (
     popular_candidates,
 )
 from web_service.problems import Problem
+from web_service.standing import Standing
 
 LIVE_ARM = "live"
 STEP = timedelta(minutes=1)
@@ -37,56 +39,51 @@ class Wish:
     "What the user looked at in this session, newest last."
 
 
-async def answer(
-    reader: ReleaseReader, site: SiteConfig, wish: Wish, *, request_id: RequestId, now: datetime
-) -> Answer:
+async def answer(standing: Standing, site: SiteConfig, wish: Wish, *, request_id: RequestId, now: datetime) -> Answer:
     """``k`` items, or as many as may be shown.
 
     Raises:
         Problem: 404 while the site has no live release.
     """
     policy = site.serving
-    state = await reader.user_state(
-        site.site,
-        wish.user_id,
-        events=policy.online_events,
-        bought_by=policy.purchase_event if policy.exclude_bought else None,
-    )
-    release_id = require_live(site, state.release_id)
-    signals = _signals(site, wish, state, now)
-    offline = offline_candidates(state.slate) if state.slate else []
+    reader = require_live(standing, site)
+    activity, slate = Activity(), None
+    if wish.user_id is not None:
+        bought_by = policy.purchase_event if policy.exclude_bought else None
+        activity = await standing.activity(site.site, wish.user_id, events=policy.online_events, bought_by=bought_by)
+        slate = await reader.slate(wish.user_id)
+    signals = _signals(site, wish, activity, now)
+    offline = slate or Slate()
     shelf = await reader.shelf(
-        release_id,
         similar_to=[] if wish.mode == "offline" else list({signal.item_id: None for signal in signals}),
         category=wish.category,
-        named=[] if wish.mode == "online" else [candidate.item_id for candidate in offline],
+        slate=Slate() if wish.mode == "online" else offline,
     )
-    hidden = {*wish.exclude, *state.bought, *(state.slate.excluded if state.slate else ())}
+    hidden = {*wish.exclude, *activity.bought, *offline.excluded}
     chosen = blend(
         wish.mode,
         online=online_candidates(signals, shelf.similar, half_life=timedelta(minutes=policy.online_half_life_minutes)),
-        offline=offline,
+        offline=offline_candidates(offline),
         popular=popular_candidates(shelf.popular),
-        may_be_shown=lambda item_id: item_id in shelf.items and item_id not in hidden,
+        may_be_shown=lambda item_id: item_id not in hidden and shelf.items.get(item_id) is not None,
         k=wish.k,
     )
-    items: Mapping[ItemId, Item] = shelf.items
+    items = {candidate.item_id: shelf.items.get(candidate.item_id) for candidate in chosen}
     if len(chosen) < wish.k:
-        without = hidden | {candidate.item_id for candidate in chosen}
-        more = await reader.catalogue(release_id, category=wish.category, without=without, limit=wish.k - len(chosen))
+        more = await reader.catalogue(category=wish.category, without=hidden | items.keys(), limit=wish.k - len(chosen))
         chosen = fill(chosen, [item.item_id for item in more], k=wish.k)
-        items = {**items, **{item.item_id: item for item in more}}
+        items |= {item.item_id: item for item in more}
     return Answer(
         request_id=request_id,
         site=site.site,
         user_id=wish.user_id,
-        release_id=release_id,
+        release_id=reader.key.release_id,
         arm=LIVE_ARM,
         items=shown(chosen, items),
     )
 
 
-def shown(candidates: Iterable[Candidate], items: Mapping[ItemId, Item]) -> tuple[RecommendedItem, ...]:
+def shown(candidates: Iterable[Candidate], items: OnSale) -> tuple[RecommendedItem, ...]:
     """The candidates with their positions and what a person wants to see of them; each must be in ``items``."""
     return tuple(
         RecommendedItem.model_construct(
@@ -95,31 +92,33 @@ def shown(candidates: Iterable[Candidate], items: Mapping[ItemId, Item]) -> tupl
             score=round(candidate.score, 6),
             source=candidate.source,
             because=candidate.because,
-            title=(item := items[candidate.item_id]).title,
+            title=item.title,
             category=item.category,
             price=item.price,
         )
         for position, candidate in enumerate(candidates, start=1)
+        if (item := items.get(candidate.item_id)) is not None
     )
 
 
-def require_live(site: SiteConfig, release_id: ReleaseId | None) -> ReleaseId:
+def require_live(standing: Standing, site: SiteConfig) -> ReleaseReader:
     """The release that answers for the site.
 
     Raises:
         Problem: 404 while there is none.
     """
-    if release_id is None:
+    reader = standing.reader(site.site)
+    if reader is None:
         raise Problem(
             404,
             "no-live-release",
             f"site {site.site!r} has no live release yet; run its training DAG in Airflow and see what its gate says "
             f"with: recsys releases list --site {site.site}",
         )
-    return release_id
+    return reader
 
 
-def _signals(site: SiteConfig, wish: Wish, state: UserState, now: datetime) -> list[Signal]:
+def _signals(site: SiteConfig, wish: Wish, activity: Activity, now: datetime) -> list[Signal]:
     """The last events that count, newest first: those named in the request, then those we were told of."""
     weights = {interaction.name: interaction.weight for interaction in site.interactions}
     lightest = min(weights.values())
@@ -128,7 +127,7 @@ def _signals(site: SiteConfig, wish: Wish, state: UserState, now: datetime) -> l
     ]
     told = [
         Signal(event.item_id, weights[event.event_type], event.timestamp)
-        for event in state.events
+        for event in activity.events
         if event.event_type in weights
     ]
     return [*named, *told][: site.serving.online_events]

@@ -9,7 +9,6 @@ from fastapi import FastAPI
 
 from recsys.layout import Settings
 from recsys.serving.migrate import migrations
-from recsys.serving.reading import PostgresReader
 from web_service import problems
 from web_service.auth import Keys
 from web_service.impressions import ImpressionLog
@@ -17,6 +16,8 @@ from web_service.responses import PROBLEMS
 from web_service.routes import events, health, items, page, recommendations, releases, sites, users
 from web_service.services import Services
 from web_service.sites import SiteBook
+from web_service.snapshots import Snapshots
+from web_service.standing import Standing
 from web_service.surroundings import Surroundings
 from web_service.telemetry import Telemetry
 
@@ -42,20 +43,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with await _open_pool(settings) as pool:
             impressions = ImpressionLog(pool, telemetry)
+            snapshots = Snapshots(settings, lambda: standing.change())
+            standing = Standing(pool, snapshots, lambda: _connect(settings))
+            await standing.start()
             app.state.services = Services(
                 settings=settings,
                 sites=book,
                 telemetry=telemetry,
                 pool=pool,
-                reader=PostgresReader(pool),
+                standing=standing,
                 impressions=impressions,
                 migrations=migrations(),
             )
-            writing = asyncio.create_task(impressions.run())
+            tasks = [asyncio.create_task(work) for work in (impressions.run(), standing.run())]
             yield
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            await snapshots.close()
 
     app = FastAPI(
         title="Recommendations",
@@ -74,6 +80,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(resource.router)
     page.mount(app)
     return app
+
+
+async def _connect(settings: Settings) -> asyncpg.Connection:
+    """The connection that listens."""
+    name = {"application_name": "recsys-web-news"}
+    return await asyncpg.connect(settings.postgres_dsn(), timeout=5, command_timeout=60, server_settings=name)
 
 
 async def _open_pool(settings: Settings) -> asyncpg.Pool:

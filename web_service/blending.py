@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, starmap
 
 from recsys.serving.contracts import Mode
 from recsys.serving.reading import ScoredItems, Slate
@@ -65,24 +65,24 @@ def online_candidates(
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.item_id))
 
 
-def offline_candidates(slate: Slate) -> list[Candidate]:
-    """The ranked slate, in its order."""
-    return [Candidate(*row) for row in zip(slate.item_ids, slate.scores, slate.sources, slate.because, strict=True)]
+def offline_candidates(slate: Slate) -> Iterator[Candidate]:
+    """The ranked slate, in its order; unpacked as far as it is read."""
+    return starmap(Candidate, slate.rows)
 
 
-def popular_candidates(popular: ScoredItems) -> list[Candidate]:
+def popular_candidates(popular: ScoredItems) -> Iterator[Candidate]:
     """The popular items, in their order."""
-    return [
+    return (
         Candidate(item_id, score, "popular") for item_id, score in zip(popular.item_ids, popular.scores, strict=True)
-    ]
+    )
 
 
 def blend(
     mode: Mode,
     *,
-    online: Sequence[Candidate],
-    offline: Sequence[Candidate],
-    popular: Sequence[Candidate],
+    online: Iterable[Candidate],
+    offline: Iterable[Candidate],
+    popular: Iterable[Candidate],
     may_be_shown: Callable[[ItemId], bool],
     k: int,
 ) -> list[Candidate]:
@@ -108,7 +108,7 @@ def fill(shown: Sequence[Candidate], catalogue: Iterable[ItemId], *, k: int) -> 
     return [*shown, *(candidate for candidate, _ in zip(more, range(k - len(shown)), strict=False))]
 
 
-def _take_turns(online: Sequence[Candidate], offline: Sequence[Candidate]) -> Iterator[Candidate]:
+def _take_turns(online: Iterable[Candidate], offline: Iterable[Candidate]) -> Iterator[Candidate]:
     """Online first, in turns; an item that stands in both lists uses up one turn only."""
     taken: set[ItemId] = set()
     queues = [iter(online), iter(offline)]

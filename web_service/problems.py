@@ -135,7 +135,11 @@ def as_problem(error: Exception) -> Problem:
                 "the database does not answer; try again in a moment",
                 headers={"Retry-After": "2"},
             )
-        case asyncpg.OperatorInterventionError() | asyncpg.InsufficientResourcesError():
+        case (
+            asyncpg.OperatorInterventionError()
+            | asyncpg.InsufficientResourcesError()
+            | asyncpg.ObjectNotInPrerequisiteStateError()
+        ):
             log.error("database: %s: %s", type(error).__name__, error)
             return Problem(
                 503,

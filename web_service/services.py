@@ -8,10 +8,10 @@ from fastapi import Depends, Path, Request
 
 from recsys.layout import Settings
 from recsys.serving.migrate import Migration
-from recsys.serving.reading import ReleaseReader
 from recsys.sites import SiteConfig
 from web_service.impressions import ImpressionLog
 from web_service.sites import SiteBook
+from web_service.standing import Standing
 from web_service.telemetry import Telemetry
 
 
@@ -23,7 +23,7 @@ class Services:
     sites: SiteBook
     telemetry: Telemetry
     pool: asyncpg.Pool
-    reader: ReleaseReader
+    standing: Standing
     impressions: ImpressionLog
     migrations: list[Migration]
     "What the database should have."

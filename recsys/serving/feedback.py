@@ -8,17 +8,28 @@ from typing import Any, Final
 import asyncpg
 
 from recsys.events.model import Interaction
+from recsys.serving.contracts import Erased
 from recsys.serving.postgres import Row, transaction
+from recsys.serving.telling import NEWS
 from recsys.types import EventId, SiteId, UserId
 
 _COLUMNS: Final = 'event_id, user_id, item_id, event_type, "timestamp", value, session_id, request_id'
 
 _INSERT: Final = f"""
-INSERT INTO recsys.event (site, {_COLUMNS})
-SELECT $1, * FROM unnest(
-    $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::float8[], $8::text[], $9::text[]
+WITH new AS (
+    INSERT INTO recsys.event (site, {_COLUMNS})
+    SELECT $1, * FROM unnest(
+        $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::float8[], $8::text[], $9::text[]
+    )
+    ON CONFLICT (site, event_id) DO NOTHING RETURNING *
 )
-ON CONFLICT (site, event_id) DO NOTHING
+SELECT news, pg_notify('{NEWS}', news) FROM (
+    SELECT json_build_object(
+        'kind', 'event', 'site', site, 'event_id', event_id, 'user_id', user_id, 'item_id', item_id,
+        'event_type', event_type, 'timestamp', extract(epoch FROM "timestamp"),
+        'received_at', extract(epoch FROM received_at)
+    )::text AS news FROM new
+) AS said
 """
 
 _READ_EVENTS: Final = f"""
@@ -36,7 +47,7 @@ SELECT {_COLUMNS} FROM recsys.event
 WHERE site = $1 AND user_id = $2 ORDER BY "timestamp" DESC, received_at DESC, event_id LIMIT $3
 """
 
-_ERASE: Final = """
+_ERASE: Final = f"""
 WITH noted AS (
     INSERT INTO recsys.erasure (site, user_id, erased_at) VALUES ($1, $2, $3)
     ON CONFLICT (site, user_id) DO UPDATE SET erased_at = EXCLUDED.erased_at
@@ -47,9 +58,14 @@ WITH noted AS (
 ), slates AS (
     DELETE FROM recsys.slate WHERE user_id = $2
         AND release_id IN (SELECT release_id FROM recsys.release WHERE site = $1 AND published) RETURNING 1
+), told AS (
+    SELECT json_build_object(
+        'kind', 'forgotten', 'site', $1::text, 'user_id', $2::text, 'erased_at', extract(epoch FROM $3::timestamptz)
+    )::text AS news
 )
 SELECT (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM impressions) AS impressions,
-       (SELECT count(*) FROM slates) AS slates
+       (SELECT count(*) FROM slates) AS slates, news, pg_notify('{NEWS}', news)
+FROM told
 """
 
 
@@ -59,9 +75,11 @@ class Recorded:
 
     accepted: int
     duplicates: int
+    news: tuple[str, ...] = ()
+    "What every worker hears of it, as soon as it is durable."
 
     def __add__(self, other: "Recorded") -> "Recorded":
-        return Recorded(self.accepted + other.accepted, self.duplicates + other.duplicates)
+        return Recorded(self.accepted + other.accepted, self.duplicates + other.duplicates, (*self.news, *other.news))
 
 
 async def record_events(
@@ -85,9 +103,8 @@ async def record_events(
         [event.session_id for event in ordered],
         [event.request_id for event in ordered],
     ]
-    status = await database.execute(_INSERT, site, *values)
-    accepted = int(status.rpartition(" ")[2])
-    return Recorded(accepted=accepted, duplicates=len(events) - accepted)
+    news = tuple(row["news"] for row in await database.fetch(_INSERT, site, *values))
+    return Recorded(accepted=len(news), duplicates=len(events) - len(news), news=news)
 
 
 async def user_events(pool: asyncpg.Pool, site: SiteId, user_id: UserId, limit: int) -> list[Interaction]:
@@ -96,13 +113,15 @@ async def user_events(pool: asyncpg.Pool, site: SiteId, user_id: UserId, limit: 
     return [Interaction.model_construct(**dict(row)) for row in rows]
 
 
-async def erase_user(pool: asyncpg.Pool, site: SiteId, user_id: UserId, at: datetime) -> dict[str, int]:
+async def erase_user(pool: asyncpg.Pool, site: SiteId, user_id: UserId, at: datetime) -> tuple[Erased, tuple[str, ...]]:
     """Nothing of the user is left in the serving database, but the note that the user asked.
 
     The note keeps slates of releases computed before ``at`` from coming back, and tells the event log whom to drop.
-    Returns rows deleted: events, impressions, slates.
+    Returns rows deleted, and what every worker hears of it.
     """
-    return dict(await pool.fetchrow(_ERASE, site, user_id, at))
+    row = await pool.fetchrow(_ERASE, site, user_id, at)
+    erased = Erased(user_id=user_id, events=row["events"], impressions=row["impressions"], slates=row["slates"])
+    return erased, (row["news"],)
 
 
 def read_events(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[Row]:

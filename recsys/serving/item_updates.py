@@ -9,6 +9,7 @@ import asyncpg
 from recsys.events.model import ItemUpdate, as_json_object
 from recsys.serving.feedback import Recorded
 from recsys.serving.postgres import Row, transaction
+from recsys.serving.telling import NEWS
 from recsys.types import EventId, SiteId
 
 _TOLD: Final = (
@@ -29,9 +30,16 @@ WITH new AS (
     ORDER BY item_id, "timestamp" DESC, available
     ON CONFLICT (site, item_id) DO UPDATE
     SET available = EXCLUDED.available, "timestamp" = EXCLUDED."timestamp", received_at = EXCLUDED.received_at
-    WHERE EXCLUDED."timestamp" >= known."timestamp"
+    WHERE EXCLUDED."timestamp" >= known."timestamp" RETURNING *
+), said AS MATERIALIZED (
+    SELECT json_build_object(
+        'kind', 'item', 'site', site, 'item_id', item_id, 'available', available,
+        'timestamp', extract(epoch FROM "timestamp"), 'received_at', extract(epoch FROM received_at)
+    )::text AS news FROM latest
+), notified AS MATERIALIZED (
+    SELECT news, pg_notify('{NEWS}', news) FROM said
 )
-SELECT count(*) FROM new
+SELECT (SELECT count(*) FROM new) AS accepted, ARRAY(SELECT news FROM notified) AS news
 """
 
 _READ: Final = f"""
@@ -66,8 +74,8 @@ async def record_item_updates(
         [update.published_at for update in ordered],
         [None if update.attributes is None else as_json_object(update.attributes) for update in ordered],
     ]
-    accepted: int = await database.fetchval(_INSERT, site, *values)
-    return Recorded(accepted=accepted, duplicates=len(updates) - accepted)
+    accepted, news = await database.fetchrow(_INSERT, site, *values)
+    return Recorded(accepted=accepted, duplicates=len(updates) - accepted, news=tuple(news))
 
 
 def read_item_updates(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[Row]:

@@ -6,7 +6,7 @@ import polars as pl
 
 from recsys import columns as c
 from recsys.errors import SchemaError
-from recsys.serving.reading import SEPARATOR
+from recsys.serving.postgres_release import SEPARATOR
 
 POPULARITY_RANK: Final = "popularity_rank"
 EXCLUDED: Final = "excluded"

@@ -1,7 +1,9 @@
 """A service on a database with one small live release, asked over a real socket."""
 
+import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +16,7 @@ from recsys.local.servers.postgres import create_database
 from recsys.serving import publishing
 from recsys.serving.migrate import migrate
 from recsys.serving.postgres import transaction
+from recsys.serving.telling import NEWS
 from recsys.testing.small_release import NOON, SITE, write_small_release
 from web_service.app import create_app
 
@@ -34,7 +37,8 @@ def web_database(postgres, tmp_path_factory):
     """Settings that name a database with every migration and a folder for sites."""
     create_database(postgres, "web")
     sites = tmp_path_factory.mktemp("sites")
-    settings = postgres.model_copy(update={"recsys_postgres_database": "web", "recsys_sites_dir": sites})
+    chosen = {"recsys_postgres_database": "web", "recsys_sites_dir": sites, "recsys_snapshot_users": 0}
+    settings = postgres.model_copy(update=chosen)
     migrate(settings.postgres_dsn())
     return settings
 
@@ -92,9 +96,9 @@ def module_shop(web_database, release_files):
 
 
 @contextmanager
-def running(settings) -> Iterator[httpx.Client]:
+def running(settings, app=None) -> Iterator[httpx.Client]:
     """The service under uvicorn, on a port of its own; it has ended, and written what waits, when the block ends."""
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app or create_app(settings), log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         serving.start()
@@ -113,15 +117,42 @@ def serve():
 
 
 @pytest.fixture(scope="session")
-def shared(web_database):
-    with running(web_database) as client:
-        yield client
+def service(web_database):
+    """One service for all tests, as its client and the app."""
+    app = create_app(web_database)
+    with running(web_database, app) as client:
+        yield client, app
 
 
 @pytest.fixture
-def client(shared, shop):
-    """Asks one service that all tests share, of the shop with its first release live."""
-    return shared
+def client(service, shop):
+    """Asks the service of all tests, after it noticed that the shop is new and its first release live."""
+    return _noticed(*service, shop)
+
+
+@pytest.fixture(scope="module")
+def shared(service, module_shop):
+    """The same for a whole module."""
+    return _noticed(*service, module_shop)
+
+
+def _noticed(client, app, settings):
+    with transaction(settings.postgres_dsn()) as cursor:
+        cursor.execute(
+            "SELECT clock_timestamp(), pg_notify(%s, %s)", (NEWS, json.dumps({"kind": "changed", "site": SITE}))
+        )
+        (changed_at, _) = cursor.fetchone()
+    standing = app.state.services.standing
+    until(lambda: standing.read_at.get(SITE, changed_at) > changed_at)
+    return client
+
+
+def until(holds, seconds=10.0):
+    """Returns as soon as it holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -52,11 +52,7 @@ def ids(candidates):
 )
 def test_whatever_is_blended(mode, signals, similar, ranked, popular, hidden, catalogue, k):
     """No duplicates, nothing hidden, as many as asked or as there are, reasons from the history, repeatable."""
-    slate = (
-        Slate(*(list(column) for column in zip(*ranked, strict=True)), ["ranked"] * len(ranked), [()] * len(ranked))
-        if ranked
-        else Slate()
-    )
+    slate = Slate([(item, score, "ranked", ()) for item, score in ranked])
 
     def answer():
         chosen = blend(

@@ -128,6 +128,7 @@ async def accept(
     if faults:
         raise Problem(422, "invalid-request", f"{faults[0][0]}: {faults[0][1]}", errors=faults[:100])
     recorded = await _record(service, site.site, events)
+    service.standing.heed(recorded.news)
     service.telemetry.count_events(site.site, accepted=recorded.accepted, duplicates=recorded.duplicates)
     event_ids = tuple(event.event_id for event in events)
     return as_json(

@@ -1,12 +1,12 @@
 """Is it alive, is it ready, what does it measure."""
 
-import asyncpg
 from fastapi import APIRouter, Response
 
 from recsys.serving.contracts import Readiness
 from recsys.serving.readiness import live_releases, missing_migrations
 from web_service.responses import as_json
 from web_service.services import InService, Services
+from web_service.standing import AWAY
 
 router = APIRouter(tags=["health"])
 
@@ -19,7 +19,10 @@ async def alive() -> dict[str, str]:
 
 @router.get("/health/ready", summary="Ready?", response_model=Readiness, responses={503: {"model": Readiness}})
 async def ready(service: InService) -> Response:
-    """The database answers and has its tables (else 503); and which release is live for each site."""
+    """Requests can be answered (else 503): from the database, or without it from the snapshots of this host.
+
+    And which release is live for each site.
+    """
     found = await _readiness(service)
     return as_json(found, 200 if found.ready else 503)
 
@@ -37,7 +40,17 @@ async def _readiness(service: Services) -> Readiness:
             detail = f"the database lacks {', '.join(missing)}; run: python -m recsys.serving.migrate"
             return Readiness(ready=False, postgres=True, migrated=False, detail=detail)
         live = await live_releases(service.pool)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
-        return Readiness(ready=False, detail=f"the database does not answer: {type(fault).__name__}")
+    except AWAY as fault:
+        return _without_database(service, type(fault).__name__)
     sites = {site: live[site][0] if site in live else None for site in service.sites.ids()}
     return Readiness(ready=True, postgres=True, migrated=True, live_releases=sites)
+
+
+def _without_database(service: Services, fault: str) -> Readiness:
+    live = service.standing.live()
+    heard_at = service.standing.heard_at
+    since = f"last heard at {heard_at.isoformat(timespec='seconds')}" if heard_at else "not heard since the start"
+    detail = f"the database does not answer ({fault}; {since})"
+    if not live:
+        return Readiness(ready=False, detail=detail)
+    return Readiness(ready=True, live_releases=live, detail=f"{detail}; answering from snapshots, taking no events")

@@ -7,16 +7,14 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from recsys.events.model import Id
 from recsys.serving.contracts import ItemFacts, ItemList
-from recsys.serving.reading import ScoredItems
-from recsys.sites import SiteConfig
-from recsys.types import ReleaseId
+from recsys.serving.reading import ScoredItems, Slate
 from web_service.answering import Wish, answer, require_live, shown
 from web_service.auth import needs
 from web_service.blending import Candidate
 from web_service.parameters import ItemsQuery, PopularQuery, SimilarQuery
 from web_service.problems import Problem
 from web_service.responses import as_json
-from web_service.services import InService, OfSite, Services
+from web_service.services import InService, OfSite
 
 router = APIRouter(prefix="/v1/{site}", tags=["items"], dependencies=[Depends(needs("read"))])
 
@@ -24,8 +22,7 @@ router = APIRouter(prefix="/v1/{site}", tags=["items"], dependencies=[Depends(ne
 @router.get("/items", summary="Describe items")
 async def describe(site: OfSite, query: Annotated[ItemsQuery, Query()], service: InService) -> list[ItemFacts]:
     """Title, category and price of items, in the order asked; unknown ones are left out."""
-    release_id = await _live(service, site)
-    known = await service.reader.items(release_id, query.ids)
+    known = await require_live(service.standing, site).items(query.ids)
     return [
         ItemFacts(item_id=item.item_id, title=item.title, category=item.category, price=item.price)
         for item in (known[item_id] for item_id in dict.fromkeys(query.ids) if item_id in known)
@@ -40,19 +37,20 @@ async def similar(
     service: InService,
 ) -> Response:
     """Neighbours of one item, best first; fewer than ``k`` where it has fewer."""
-    release_id = await _live(service, site)
-    shelf = await service.reader.shelf(release_id, similar_to=[item_id], category=None, named=[])
+    reader = require_live(service.standing, site)
+    shelf = await reader.shelf(similar_to=[item_id], category=None, slate=Slate())
     neighbours = shelf.similar.get(item_id)
     if neighbours is None:
-        if not await service.reader.items(release_id, [item_id]):
+        if not await reader.items([item_id]):
             raise Problem(404, "unknown-item", f"found {item_id!a}, expected an item of the catalogue of {site.site}")
         neighbours = ScoredItems()
     candidates = [
         Candidate(neighbour, score, "similar", (item_id,))
         for neighbour, score in zip(neighbours.item_ids, neighbours.scores, strict=True)
-        if neighbour in shelf.items
+        if shelf.items.get(neighbour) is not None
     ]
-    return as_json(ItemList(site=site.site, release_id=release_id, items=shown(candidates[: query.k], shelf.items)))
+    items = shown(candidates[: query.k], shelf.items)
+    return as_json(ItemList(site=site.site, release_id=reader.key.release_id, items=items))
 
 
 @router.get("/popular", response_model=ItemList, summary="Popular items")
@@ -61,10 +59,5 @@ async def popular(
 ) -> Response:
     """What is popular now, in the whole catalogue or in one category."""
     wish = Wish(user_id=None, k=query.k, mode="offline", category=query.category)
-    found = await answer(service.reader, site, wish, request_id=request.state.request_id, now=datetime.now(UTC))
+    found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=datetime.now(UTC))
     return as_json(ItemList(site=site.site, release_id=found.release_id, items=found.items))
-
-
-async def _live(service: Services, site: SiteConfig) -> ReleaseId:
-    state = await service.reader.user_state(site.site, None, events=0, bought_by=None)
-    return require_live(site, state.release_id)

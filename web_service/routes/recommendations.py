@@ -55,7 +55,7 @@ async def continue_session(
 
 async def _answer(service: Services, site: SiteConfig, wish: Wish, request: Request) -> Response:
     now = datetime.now(UTC)
-    found = await answer(service.reader, site, wish, request_id=request.state.request_id, now=now)
+    found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=now)
     service.telemetry.count_answer(found, wish.mode, wish.k)
     service.impressions.note(found, now)
     return as_json(found)

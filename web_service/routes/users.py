@@ -22,8 +22,7 @@ OneUser = Annotated[Id, Path(examples=["u00042"])]
 @router.get("/users", dependencies=[Depends(needs("read"))], summary="Some users")
 async def some_users(site: OfSite, query: Annotated[UsersQuery, Query()], service: InService) -> list[UserId]:
     """Some users that the live release knows, others at each call: a start for trying things out."""
-    state = await service.reader.user_state(site.site, None, events=0, bought_by=None)
-    return await service.reader.known_users(require_live(site, state.release_id), limit=query.limit)
+    return await require_live(service.standing, site).users(limit=query.limit)
 
 
 @router.get("/users/{user_id:path}/events", dependencies=[Depends(needs("read"))], summary="What a user did")
@@ -37,4 +36,6 @@ async def events(
 @router.delete("/users/{user_id:path}", dependencies=[Depends(needs("admin"))], summary="Forget a user")
 async def erase(site: OfSite, user_id: OneUser, service: InService) -> Erased:
     """Forgets the user: events, impressions and slates are deleted now, and no release brings them back."""
-    return Erased(user_id=user_id, **await erase_user(service.pool, site.site, user_id, datetime.now(UTC)))
+    erased, news = await erase_user(service.pool, site.site, user_id, datetime.now(UTC))
+    service.standing.heed(news)
+    return erased

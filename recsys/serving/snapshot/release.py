@@ -1,0 +1,74 @@
+"""A release answered from its snapshot; Postgres is asked only for users that the snapshot does not hold."""
+
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
+from itertools import islice
+from typing import Final
+
+from recsys.serving.postgres_release import PostgresRelease
+from recsys.serving.reading import Item, ReleaseKey, Shelf, Slate
+from recsys.serving.snapshot.snapshot import Snapshot
+from recsys.serving.told import Told
+from recsys.types import ItemId, UserId
+
+KEPT_SLATES: Final = 10_000
+"""Slates of users beyond the snapshot that a worker keeps."""
+
+
+class SnapshotRelease:
+    """A ``ReleaseReader`` without a round trip."""
+
+    def __init__(self, snapshot: Snapshot, tables: PostgresRelease, told: Callable[[], Told]) -> None:
+        """``tables`` are the same release; ``told`` gives what its site was told since it was made."""
+        self.key: ReleaseKey = snapshot.key
+        self._snapshot = snapshot
+        self._tables = tables
+        self._told = told
+        self._slates: OrderedDict[UserId, Slate | None] = OrderedDict()
+
+    async def slate(self, user_id: UserId) -> Slate | None:
+        if self._told().forgot(user_id, self.key):
+            return None
+        slate = self._snapshot.slate(user_id)
+        if slate is not None or self._snapshot.header.all_users:
+            return slate
+        if user_id not in self._slates:
+            self._slates[user_id] = await self._tables.slate(user_id)
+            if len(self._slates) > KEPT_SLATES:
+                self._slates.popitem(last=False)
+        return self._slates[user_id]
+
+    async def shelf(self, *, similar_to: Sequence[ItemId], category: str | None, slate: Slate) -> Shelf:
+        found = ((item_id, self._snapshot.similar(item_id)) for item_id in similar_to)
+        similar = {item_id: neighbours for item_id, neighbours in found if neighbours is not None}
+        return Shelf(similar, self._snapshot.popular(category), _OnSale(self._on_sale, category))
+
+    async def catalogue(self, *, category: str | None, without: Collection[ItemId], limit: int) -> list[Item]:
+        on_sale = map(self._on_sale, self._snapshot.catalogue(category))
+        wanted = (item for item in on_sale if item is not None and item.item_id not in without)
+        return list(islice(wanted, limit))
+
+    async def items(self, item_ids: Collection[ItemId]) -> dict[ItemId, Item]:
+        found = map(self._snapshot.item, item_ids)
+        return {item.item_id: item for item in found if item is not None}
+
+    async def users(self, *, limit: int) -> list[UserId]:
+        last = self._snapshot.header.users - limit
+        return self._snapshot.users(random.randint(0, last) if last > 0 else 0, limit)
+
+    def _on_sale(self, item_id: ItemId) -> Item | None:
+        item = self._snapshot.item(item_id)
+        return None if item is None or not item.available or self._told().off_sale(item_id, self.key) else item
+
+
+class _OnSale:
+    """Items that may be shown, looked up when asked for."""
+
+    def __init__(self, on_sale: Callable[[ItemId], Item | None], category: str | None) -> None:
+        self._on_sale = on_sale
+        self._category = category
+
+    def get(self, item_id: ItemId, /) -> Item | None:
+        item = self._on_sale(item_id)
+        return None if item is None or self._category not in (None, item.category) else item

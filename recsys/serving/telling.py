@@ -1,0 +1,115 @@
+"""Brings what a site was told from Postgres into the memory of a web worker: all of it at first, then what is new.
+
+News go through one NOTIFY channel, one message for each event, written in the transaction that stores it; so a worker
+hears of exactly what is durable, and hears it within milliseconds, whichever worker of whichever host took it in.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import asyncpg
+
+from recsys.serving.reading import ReleaseKey
+from recsys.serving.told import LOOK_BACK, Activity, OffSale, SeenEvent, Told
+from recsys.types import SiteId, UserId
+
+POINTERS: Final = "recsys_live_release"
+"""Postgres NOTIFY channel: a live release changed, or one is published and may soon be live."""
+NEWS: Final = "recsys_news"
+"""Postgres NOTIFY channel. The payload is a JSON object: ``kind``, ``site`` and what ``heed`` reads.
+
+``{"kind": "changed", "site": …}`` is for those who change the tables by hand: every worker reads the site again."""
+MOST_READ: Final = 1_000_000
+"""Events of a site that a worker reads when it starts, the last to come in."""
+
+_WANTED: Final = """
+SELECT site, release_id, as_of, created_at FROM recsys.release
+WHERE published AND surface = $1 AND (state IN ('gated', 'canary', 'live')
+    OR release_id IN (SELECT previous FROM recsys.live_release WHERE surface = $1))
+"""
+
+_LIVE: Final = """
+SELECT live.site, live.release_id, as_of, created_at FROM recsys.live_release AS live
+JOIN recsys.release USING (release_id) WHERE live.surface = $1
+"""
+_COUNTING: Final = """
+SELECT event_id, user_id, item_id, event_type, "timestamp", received_at FROM recsys.event
+WHERE site = $1 AND "timestamp" >= $2
+UNION
+SELECT event_id, user_id, item_id, event_type, "timestamp", received_at FROM recsys.event
+WHERE site = $1 AND received_at >= $3
+ORDER BY received_at DESC LIMIT $4
+"""
+_OFF_SALE: Final = """
+SELECT item_id, "timestamp", received_at FROM recsys.item_availability WHERE site = $1 AND NOT available
+"""
+_FORGOTTEN: Final = "SELECT user_id, erased_at FROM recsys.erasure WHERE site = $1"
+_LAST_EVENTS: Final = """
+SELECT event_id, item_id, event_type, "timestamp", received_at FROM recsys.event
+WHERE site = $1 AND user_id = $2 AND ("timestamp" >= $3 OR received_at >= $4)
+ORDER BY "timestamp" DESC, received_at DESC, event_id LIMIT $5
+"""
+_BOUGHT: Final = """
+SELECT DISTINCT item_id FROM recsys.event
+WHERE site = $1 AND user_id = $2 AND ("timestamp" >= $3 OR received_at >= $4) AND event_type = $5
+"""
+
+
+async def live_releases(database: asyncpg.Pool | asyncpg.Connection, surface: str) -> dict[SiteId, ReleaseKey]:
+    """The release that answers for each site; a site without one is absent."""
+    return {row["site"]: ReleaseKey(*row) for row in await database.fetch(_LIVE, surface)}
+
+
+async def wanted_releases(database: asyncpg.Pool | asyncpg.Connection, surface: str) -> list[ReleaseKey]:
+    """Releases that answer, or may have to from one moment to the next."""
+    return [ReleaseKey(*row) for row in await database.fetch(_WANTED, surface)]
+
+
+async def read_told(database: asyncpg.Pool | asyncpg.Connection, release: ReleaseKey) -> Told:
+    """Everything the site was told that counts for the release, or for a later one."""
+    told = Told(since=release)
+    since = (release.site, release.as_of - LOOK_BACK, release.created_at - LOOK_BACK)
+    rows = await database.fetch(_COUNTING, *since, MOST_READ)
+    told.everyone = len(rows) < MOST_READ
+    for user_id, at in await database.fetch(_FORGOTTEN, release.site):
+        told.forget(user_id, at)
+    for event_id, user_id, *event in rows:
+        told.event(user_id, SeenEvent(event_id, *event))
+    for item_id, *times in await database.fetch(_OFF_SALE, release.site):
+        told.item(item_id, OffSale(*times))
+    return told
+
+
+async def read_activity(
+    database: asyncpg.Pool, release: ReleaseKey, user_id: UserId, *, events: int, bought_by: str | None
+) -> Activity:
+    """What ``Told.activity`` gives, for one whom it does not keep."""
+    since = (release.site, user_id, release.as_of - LOOK_BACK, release.created_at - LOOK_BACK)
+    seen = await database.fetch(_LAST_EVENTS, *since, events)
+    bought = await database.fetch(_BOUGHT, *since, bought_by)
+    return Activity([SeenEvent(*row) for row in seen], frozenset(row["item_id"] for row in bought))
+
+
+def heed(told: Told, news: Mapping[str, Any]) -> None:
+    """One message of the channel is in the memory."""
+    match news["kind"]:
+        case "event":
+            times = (_moment(news["timestamp"]), _moment(news["received_at"]))
+            told.event(news["user_id"], SeenEvent(news["event_id"], news["item_id"], news["event_type"], *times))
+        case "item":
+            off_sale = None if news["available"] else OffSale(_moment(news["timestamp"]), _moment(news["received_at"]))
+            told.item(news["item_id"], off_sale)
+        case "forgotten":
+            told.forget(news["user_id"], _moment(news["erased_at"]))
+
+
+def parse(payload: str) -> dict[str, Any]:
+    """A message of the channel."""
+    news: dict[str, Any] = json.loads(payload)
+    return news
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,134 @@
+"""What a site's users and its shop told us lately, kept in the memory of each web worker. No I/O, no clock.
+
+Postgres has all of it; ``recsys.serving.telling`` reads it there and hears what is new. The rule of what counts is
+here: an event counts for releases that could not know it, or have known it for less than a day. So the answer does not
+depend on when a worker started.
+"""
+
+from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from recsys.serving.reading import ReleaseKey
+from recsys.types import EventId, ItemId, UserId
+
+LOOK_BACK: Final = timedelta(days=1)
+"""An event counts for a release if it happened or came in after the release's end of knowledge, less this."""
+MOST_EVENTS: Final = 500
+"""Events of one user that are kept; of a user with more, Postgres is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvent:
+    """Something a user did."""
+
+    event_id: EventId
+    item_id: ItemId
+    event_type: str
+    timestamp: datetime
+    received_at: datetime
+
+    def counts_for(self, release: ReleaseKey) -> bool:
+        """Whether the release is answered with a view to this event."""
+        return self.timestamp >= release.as_of - LOOK_BACK or self.received_at >= release.created_at - LOOK_BACK
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a user did lately."""
+
+    events: Sequence[SeenEvent] = ()
+    "Newest first."
+    bought: frozenset[ItemId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OffSale:
+    """Since when an item is not available."""
+
+    timestamp: datetime
+    received_at: datetime
+
+
+@dataclass
+class Told:
+    """Of one site."""
+
+    since: ReleaseKey
+    "Everything that counts for this release, or for a later one, is here."
+    everyone: bool = True
+    "False: there was too much to read; of a user that is not here, Postgres is asked."
+    events: int = 0
+    "How many are kept."
+    _events: dict[UserId, list[SeenEvent] | None] = field(default_factory=dict)
+    "Newest first; None: too many."
+    _off_sale: dict[ItemId, OffSale] = field(default_factory=dict)
+    _forgotten: dict[UserId, datetime] = field(default_factory=dict)
+
+    def event(self, user_id: UserId, event: SeenEvent) -> None:
+        """The user did this; telling it twice changes nothing."""
+        events = self._events.setdefault(user_id, [])
+        if events is None or any(event.event_id == known.event_id for known in events):
+            return
+        if len(events) == MOST_EVENTS:
+            self._events[user_id] = None
+            return
+        insort(events, event, key=_age)
+        self.events += 1
+
+    def keep(self, since: ReleaseKey) -> None:
+        """Events that count for no release from this one on are gone."""
+        self.since = since
+        for user_id, events in list(self._events.items()):
+            if events is not None:
+                events[:] = [event for event in events if event.counts_for(since)]
+                if not events:
+                    del self._events[user_id]
+        self.events = sum(len(events) for events in self._events.values() if events)
+
+    def covers(self, release: ReleaseKey) -> bool:
+        """Whether everything that counts for the release is here."""
+        return release.as_of >= self.since.as_of and release.created_at >= self.since.created_at
+
+    def item(self, item_id: ItemId, off_sale: OffSale | None) -> None:
+        """The item is off sale since then; None: it is available again."""
+        if off_sale is None:
+            self._off_sale.pop(item_id, None)
+        else:
+            self._off_sale[item_id] = off_sale
+
+    def forget(self, user_id: UserId, at: datetime) -> None:
+        """The user asked to be forgotten."""
+        self._events.pop(user_id, None)
+        self._forgotten[user_id] = at
+
+    def activity(self, user_id: UserId, release: ReleaseKey, *, events: int, bought_by: str | None) -> Activity | None:
+        """The user's last ``events`` events and what the user bought, as they count for the release.
+
+        ``bought_by`` is the event type that means bought; None: nothing does. None is returned for *ask Postgres*.
+        """
+        if not self.covers(release):
+            return None
+        known = self._events.get(user_id, [])
+        if known is None or (not known and not self.everyone):
+            return None
+        counting = [event for event in known if event.counts_for(release)]
+        bought = frozenset(event.item_id for event in counting if event.event_type == bought_by)
+        return Activity(counting[:events], bought)
+
+    def off_sale(self, item_id: ItemId, release: ReleaseKey) -> bool:
+        """Whether the item was taken off sale, and the release could not know."""
+        found = self._off_sale.get(item_id)
+        return found is not None and (found.timestamp >= release.as_of or found.received_at >= release.created_at)
+
+    def forgot(self, user_id: UserId, release: ReleaseKey) -> bool:
+        """Whether the user asked to be forgotten after the release was begun."""
+        at = self._forgotten.get(user_id)
+        return at is not None and at >= release.as_of
+
+
+def _age(event: SeenEvent) -> tuple[float, float, EventId]:
+    """Newest first; equal times in the order of the ids."""
+    return (-event.timestamp.timestamp(), -event.received_at.timestamp(), event.event_id)

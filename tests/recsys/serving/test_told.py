@@ -1,0 +1,90 @@
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys.serving.reading import ReleaseKey
+from recsys.serving.told import LOOK_BACK, MOST_EVENTS, OffSale, SeenEvent, Told
+from recsys.testing.small_release import NOON
+
+KEY = ReleaseKey("shop", "first", NOON, NOON)
+LATER = ReleaseKey("shop", "second", NOON + 2 * LOOK_BACK, NOON + 2 * LOOK_BACK)
+MINUTE = timedelta(minutes=1)
+
+
+def seen(number, *, event_type="view", minutes=0):
+    return SeenEvent(f"e{number}", f"i{number}", event_type, NOON + minutes * MINUTE, NOON + minutes * MINUTE)
+
+
+def items(activity):
+    return [event.item_id for event in activity.events]
+
+
+@given(st.permutations(range(6)), st.lists(st.integers(0, 5)))
+def test_the_order_of_telling_and_telling_twice_change_nothing(order, again):
+    told = Told(KEY)
+    for number in [*order, *again]:
+        told.event("anna", seen(number, minutes=number % 4))
+    assert items(told.activity("anna", KEY, events=4, bought_by=None)) == ["i3", "i2", "i1", "i5"]
+    assert told.events == 6
+
+
+def test_what_was_bought_counts_also_when_it_is_not_among_the_last():
+    told = Told(KEY)
+    told.event("anna", seen(1, event_type="purchase"))
+    told.event("anna", seen(2, minutes=1))
+    activity = told.activity("anna", KEY, events=1, bought_by="purchase")
+    assert (items(activity), activity.bought) == (["i2"], {"i1"})
+    assert told.activity("anna", KEY, events=1, bought_by=None).bought == frozenset()
+
+
+def test_a_release_is_answered_with_a_view_to_what_it_has_known_for_less_than_a_day():
+    old = SeenEvent("old", "i1", "view", NOON - LOOK_BACK - MINUTE, NOON - LOOK_BACK - MINUTE)
+    late = SeenEvent("late", "i2", "view", NOON - 9 * LOOK_BACK, NOON)
+    fresh = SeenEvent("fresh", "i3", "view", NOON - LOOK_BACK, NOON - LOOK_BACK)
+    told = Told(KEY)
+    for event in (old, late, fresh):
+        told.event("anna", event)
+    assert items(told.activity("anna", KEY, events=9, bought_by=None)) == ["i3", "i2"]
+
+
+def test_an_earlier_release_and_a_busy_user_are_left_to_postgres():
+    told = Told(LATER)
+    assert told.activity("anna", KEY, events=5, bought_by=None) is None
+    told = Told(KEY)
+    for number in range(MOST_EVENTS + 1):
+        told.event("bot", seen(number))
+    assert told.activity("bot", KEY, events=5, bought_by=None) is None
+    assert items(told.activity("nobody", KEY, events=5, bought_by=None)) == []
+    told.everyone = False
+    assert told.activity("nobody", KEY, events=5, bought_by=None) is None
+
+
+def test_keeping_drops_what_counts_for_no_later_release():
+    told = Told(KEY)
+    told.event("anna", seen(1))
+    told.event("ben", seen(2, minutes=2 * 24 * 60))
+    told.keep(LATER)
+    assert told.events == 1
+    assert items(told.activity("ben", LATER, events=5, bought_by=None)) == ["i2"]
+    assert items(told.activity("anna", LATER, events=5, bought_by=None)) == []
+
+
+def test_a_release_knows_better_what_it_could_know():
+    told = Told(KEY)
+    told.item("i1", OffSale(NOON - MINUTE, NOON - MINUTE))
+    told.item("i2", OffSale(NOON - MINUTE, NOON))
+    told.item("i3", OffSale(NOON, NOON))
+    assert [told.off_sale(item, KEY) for item in ("i1", "i2", "i3", "i4")] == [False, True, True, False]
+    told.item("i3", None)
+    assert not told.off_sale("i3", KEY)
+
+
+def test_a_forgotten_user_is_gone_and_may_begin_again():
+    told = Told(KEY)
+    told.event("anna", seen(1))
+    told.forget("anna", NOON + MINUTE)
+    assert items(told.activity("anna", KEY, events=5, bought_by=None)) == []
+    assert (told.forgot("anna", KEY), told.forgot("anna", LATER), told.forgot("ben", KEY)) == (True, False, False)
+    told.event("anna", seen(2, minutes=2))
+    assert items(told.activity("anna", KEY, events=5, bought_by=None)) == ["i2"]

@@ -1,0 +1,195 @@
+"""What every worker knows without asking: which release answers for each site, and what the site was told lately.
+
+One task keeps it true: it listens to Postgres, and looks again once a second, so that a lost message costs a second.
+While Postgres is away the worker goes on with what it knows, and says since when.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import asyncpg
+
+from recsys.serving.contracts import RECOMMENDATIONS
+from recsys.serving.postgres_release import PostgresRelease
+from recsys.serving.reading import ReleaseKey, ReleaseReader
+from recsys.serving.snapshot.release import SnapshotRelease
+from recsys.serving.telling import (
+    MOST_READ,
+    NEWS,
+    POINTERS,
+    heed,
+    live_releases,
+    parse,
+    read_activity,
+    read_told,
+    wanted_releases,
+)
+from recsys.serving.told import Activity, Told
+from recsys.types import ReleaseId, SiteId, UserId
+from web_service.snapshots import Snapshots
+
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN: Final = 1.0
+"""Seconds between two looks at the pointers, whatever was heard; and between two attempts to reach Postgres."""
+AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""What asyncpg raises where the database does not answer."""
+
+
+class Standing:
+    """The sites as they stand."""
+
+    def __init__(
+        self, pool: asyncpg.Pool, snapshots: Snapshots, connect: Callable[[], Awaitable[asyncpg.Connection]]
+    ) -> None:
+        """``connect`` opens the connection that listens; ``snapshots`` are those of this host."""
+        self._pool = pool
+        self._snapshots = snapshots
+        self._connect = connect
+        self._readers: dict[SiteId, ReleaseReader] = {}
+        self._told: dict[SiteId, Told] = {}
+        self._wanted: list[ReleaseKey] = []
+        self._made: dict[ReleaseId, SnapshotRelease | None] = {}
+        self._meanwhile: list[dict[str, Any]] | None = None
+        "News heard while a site is read; None: nothing is being read."
+        self._changed = asyncio.Event()
+        self.read_at: dict[SiteId, datetime] = {}
+        "When a site's news were last read as a whole; what came since was heard."
+        self.heard_at: datetime | None = None
+        "When Postgres last answered; None: it never did, what is known is from this host's files."
+
+    def reader(self, site: SiteId) -> ReleaseReader | None:
+        """The release that answers for the site; None while it has none.
+
+        Raises:
+            OSError: nothing is known yet: Postgres does not answer, and this host has no snapshot.
+        """
+        found = self._readers.get(site)
+        if found is None and self.heard_at is None:
+            raise OSError("the database was not reached yet")
+        return found
+
+    async def activity(self, site: SiteId, user_id: UserId, *, events: int, bought_by: str | None) -> Activity:
+        """What the user did lately; from memory wherever that is complete."""
+        release = self._readers[site].key
+        told = self._told.get(site)
+        if told is not None:
+            known = told.activity(user_id, release, events=events, bought_by=bought_by)
+            if known is not None:
+                return known
+        return await read_activity(self._pool, release, user_id, events=events, bought_by=bought_by)
+
+    def live(self) -> dict[SiteId, ReleaseId | None]:
+        """Sites that are answered from this host's snapshots, with their release."""
+        return {
+            site: reader.key.release_id for site, reader in self._readers.items() if isinstance(reader, SnapshotRelease)
+        }
+
+    def heed(self, news: Iterable[str]) -> None:
+        """What this worker itself wrote down counts at once; the others hear of it from Postgres."""
+        for payload in news:
+            self._hear(None, 0, NEWS, payload)
+
+    def change(self) -> None:
+        """Something changed on this host or in Postgres: look now."""
+        self._changed.set()
+
+    async def start(self) -> None:
+        """What can be known is known: from Postgres, or, while it is away, from the snapshots of this host."""
+        try:
+            await self._look(self._pool)
+        except AWAY as fault:
+            log.warning("Postgres does not answer (%s); starting with the snapshots of this host", fault)
+            for snapshot in self._snapshots.remembered():
+                self._told[snapshot.key.site] = Told(snapshot.key)
+                self._readers[snapshot.key.site] = self._choose(snapshot.key)
+
+    async def run(self) -> None:
+        """Keeps it true, until cancelled."""
+        while True:
+            try:
+                connection = await self._connect()
+                try:
+                    await self._follow(connection)
+                finally:
+                    await connection.close(timeout=LOOK_AGAIN)
+            except AWAY as fault:
+                log.warning("Postgres does not answer: %s", fault)
+            await asyncio.sleep(LOOK_AGAIN)
+
+    async def _follow(self, connection: asyncpg.Connection) -> None:
+        await connection.add_listener(NEWS, self._hear)
+        await connection.add_listener(POINTERS, lambda *_: self.change())
+        self._told.clear()  # what was said while nobody listened is read again
+        while True:
+            self._changed.clear()
+            await self._look(connection)
+            await self._read(connection)
+            try:
+                await asyncio.wait_for(self._changed.wait(), LOOK_AGAIN)
+            except TimeoutError:
+                continue
+
+    async def _look(self, database: asyncpg.Pool | asyncpg.Connection) -> None:
+        """Every site has the reader of its live release."""
+        live = await live_releases(database, RECOMMENDATIONS)
+        self._wanted = await wanted_releases(database, RECOMMENDATIONS)
+        self.heard_at = datetime.now(UTC)
+        self._snapshots.want(self._wanted)
+        self._made = {release.release_id: self._made.get(release.release_id) for release in self._wanted}
+        if {site: reader.key for site, reader in self._readers.items()} != live:
+            self._snapshots.remember({site: release.release_id for site, release in live.items()})
+        self._readers = {site: self._choose(release) for site, release in live.items()}
+
+    async def _read(self, connection: asyncpg.Connection) -> None:
+        """Everything that counts for the live releases, and for those before them, is in memory, and not much more."""
+        for site, reader in self._readers.items():
+            told = self._told.get(site)
+            if told is None or not told.covers(reader.key):
+                since = _earliest([reader.key, *(key for key in self._wanted if key.site == site)])
+                self._meanwhile = []
+                told = await read_told(connection, since)
+                for news in self._meanwhile:
+                    heed(told, news)
+                self._meanwhile = None
+                self._told[site] = told
+                self.read_at[site] = datetime.now(UTC)
+                self.change()  # from now on the snapshot may answer
+            elif told.events > MOST_READ:
+                told.keep(reader.key)
+
+    def _choose(self, release: ReleaseKey) -> ReleaseReader:
+        """The snapshot, once it is there and the site's news are in memory; else the tables."""
+        if (made := self._made.get(release.release_id)) is not None and release.site in self._told:
+            return made
+        tables = PostgresRelease(self._pool, release)
+        snapshot = self._snapshots.get(release)
+        if snapshot is None or release.site not in self._told:
+            return tables
+        made = SnapshotRelease(snapshot, tables, lambda: self._told[release.site])
+        self._made[release.release_id] = made
+        return made
+
+    def _hear(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
+        news = parse(payload)
+        if self._meanwhile is not None:
+            self._meanwhile.append(news)
+        if news["kind"] == "changed":
+            self._told.pop(news["site"], None)
+            self.change()
+        elif (told := self._told.get(news["site"])) is not None:
+            heed(told, news)
+
+
+def _earliest(releases: list[ReleaseKey]) -> ReleaseKey:
+    """The first of them, as if it had known as little as any."""
+    first = releases[0]
+    return ReleaseKey(
+        first.site,
+        first.release_id,
+        min(release.as_of for release in releases),
+        min(release.created_at for release in releases),
+    )
