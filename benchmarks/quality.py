@@ -21,7 +21,7 @@ from recsys import columns as c
 from recsys.evaluation.report import COMPARED, RANKED, EvaluationReport, evaluate
 from recsys.stages.offline_by_time import contest, midnight_after
 from recsys.stages.offline_files import read_events, read_users
-from recsys.stages.steps import Steps
+from recsys.steps import Steps
 
 SIZE = 20
 SEED = 7

@@ -16,6 +16,9 @@ from recsys.candidates.best import Scores
 from recsys.candidates.history import History
 from recsys.candidates.query import QueryGenerator, QueryParams
 
+MIRRORED_AT_ONCE = 256
+"""Rows of the inverse that are read as columns too, while they are in the processor's cache."""
+
 
 class EaseParams(QueryParams):
     """Regularization, forgetting, and the size up to which the closed form is affordable."""
@@ -56,13 +59,19 @@ class Ease(QueryGenerator[EaseParams]):
 def _effects(matrix: sp.csr_matrix, reg: float) -> NDArray[np.float32]:
     """B = I - P diag(1 / diag(P)) with P = (XᵀX + reg·I)⁻¹; row: item known, column: item expected."""
     gram = (matrix.T @ matrix).toarray().astype(np.float64)
+    effects = np.zeros(gram.shape, dtype=np.float32)
+    if not gram.size:
+        return effects
     diagonal = np.diag_indices(len(gram))
     gram[diagonal] += reg
     factor, _ = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
     half, _ = dpotri(factor, lower=1, overwrite_c=1)
-    inverse = np.tril(half)
-    inverse += np.tril(half, -1).T
-    inverse /= -inverse[diagonal]
-    inverse[diagonal] = 0.0
-    effects: NDArray[np.float32] = inverse.astype(np.float32)
+    weight = -half[diagonal]
+    for start in range(0, len(weight), MIRRORED_AT_ONCE):  # above the diagonal, ``half`` has what was there before
+        stop = start + MIRRORED_AT_ONCE
+        left, square = half[start:stop, :start], np.tril(half[start:stop, start:stop])
+        effects[start:stop, :start] = left / weight[:start]
+        effects[:start, start:stop] = left.T / weight[start:stop]
+        effects[start:stop, start:stop] = (square + np.tril(square, -1).T) / weight[start:stop]
+    effects[diagonal] = 0.0
     return effects

@@ -4,6 +4,8 @@ Similarity of i and j: Σ_u w(u,i)·w(u,j)/√n(u) over √((|i| + s)·(|j| + s)
 the number of items of user u: a long history says less about each pair.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Annotated, Final
 
@@ -96,11 +98,12 @@ def _similarities(matrix: sp.csr_matrix, params: ItemItemParams, available: NDAr
     shared = sp.diags_array(1 / long) @ matrix
     known = (shared @ sp.diags_array(size ** (params.popularity_power - 1.0))).T.tocsr()
     proposed = (matrix @ sp.diags_array(np.where(available, size**-params.popularity_power, 0.0))).tocsr()
-    blocks = [
-        _heaviest((known[start : start + ITEM_BLOCK] @ proposed).tocsr(), params.neighbours, first=start)
-        for start in range(0, matrix.shape[1], ITEM_BLOCK)
-    ]
-    return sp.vstack(blocks, format="csr")
+
+    def nearest(start: int) -> sp.csr_matrix:
+        return _heaviest((known[start : start + ITEM_BLOCK] @ proposed).tocsr(), params.neighbours, first=start)
+
+    with ThreadPoolExecutor(params.threads or os.cpu_count()) as pool:
+        return sp.vstack(list(pool.map(nearest, range(0, matrix.shape[1], ITEM_BLOCK))), format="csr")
 
 
 def _heaviest(scores: sp.csr_matrix, count: int, *, first: int) -> sp.csr_matrix:
@@ -114,7 +117,10 @@ def _heaviest(scores: sp.csr_matrix, count: int, *, first: int) -> sp.csr_matrix
         values, columns = scores.data[start:stop], scores.indices[start:stop]
         near = np.flatnonzero((values > 0) & (columns != first + row))
         if len(near) > count:
-            near = np.sort(near[np.argsort(-values[near], kind="stable")[:count]])
+            bar = np.partition(values[near], len(near) - count)[len(near) - count]
+            above, level = values[near] > bar, np.flatnonzero(values[near] == bar)
+            above[level[: count - above.sum()]] = True
+            near = near[above]
         kept.append(start + near)
     chosen = np.concatenate(kept)
     ends = np.cumsum([0, *map(len, kept)])

@@ -1,6 +1,5 @@
 """What all generators propose, together: as a pool of rows, and as one row per pair."""
 
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,6 +7,7 @@ import polars as pl
 
 from recsys import columns as c
 from recsys.candidates.generator import CANDIDATES, CandidateGenerator
+from recsys.steps import Steps
 from recsys.types import UserId
 
 PAIR = [c.USER_ID, c.ITEM_ID]
@@ -35,14 +35,21 @@ def candidate_pool(
 
 
 def measured_pool(
-    generators: Sequence[CandidateGenerator], users: Sequence[UserId], *, k: int, exclude: pl.DataFrame
+    generators: Sequence[CandidateGenerator],
+    users: Sequence[UserId],
+    *,
+    k: int,
+    exclude: pl.DataFrame,
+    steps: Steps | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The same, and what it cost: source, proposed (rows), seconds of each generator."""
+    """The same, and what it cost: source, proposed (rows), seconds of each generator; ``steps`` takes it down too."""
+    steps = steps or Steps()
     answers, costs = [CANDIDATES.to_frame()], []
     for generator in generators:
-        began = time.perf_counter()
-        answers.append(generator.generate(users, k=k, exclude=exclude))
-        costs.append((generator.name, answers[-1].height, time.perf_counter() - began))
+        with steps.measured(f"ask {generator.name}") as rows:
+            answers.append(generator.generate(users, k=k, exclude=exclude))
+            rows.append(answers[-1].height)
+        costs.append((generator.name, answers[-1].height, steps.ended[-1].seconds))
     return pl.concat(answers), pl.DataFrame(costs, schema=COSTS, orient="row")
 
 

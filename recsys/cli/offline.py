@@ -61,7 +61,7 @@ def next_item(
 @contextmanager
 def _progress() -> Iterator[None]:
     """Steps as they begin and end, on stderr."""
-    steps = logging.getLogger("recsys.stages.steps")
+    steps = logging.getLogger("recsys.steps")
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
     steps.addHandler(handler)
     steps.setLevel(logging.INFO)

@@ -1,6 +1,5 @@
 """From a log to candidates with features, as of one moment: the same steps for training, judging and serving."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +16,7 @@ from recsys.candidates.registry import build_generators
 from recsys.candidates.weighting import weighted
 from recsys.features.build import Knowledge
 from recsys.sites.config import ComponentSpec, InteractionType
+from recsys.steps import Steps
 from recsys.types import UserId
 
 EVIDENCE_DEPTH: Final = 3
@@ -35,6 +35,8 @@ class Recall:
     as_of: datetime
     fit_seconds: Mapping[str, float] = field(default_factory=dict)
     "By generator."
+    steps: Steps = field(default_factory=Steps)
+    "Takes down what each answer costs."
 
     @property
     def sources(self) -> list[str]:
@@ -51,7 +53,7 @@ class Recall:
         self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The same, and what each generator cost: source, proposed, seconds, fit_seconds."""
-        heard, costs = measured_pool(self.generators, users, k=k * EVIDENCE_DEPTH, exclude=exclude)
+        heard, costs = measured_pool(self.generators, users, k=k * EVIDENCE_DEPTH, exclude=exclude, steps=self.steps)
         proposed = heard.filter(pl.col(c.RANK) <= k)
         counts = proposed.group_by(c.SOURCE).agg(pl.len().alias(c.PROPOSED))
         costs = costs.drop(c.PROPOSED).join(counts, on=c.SOURCE, how="left", maintain_order="left")
@@ -65,7 +67,10 @@ class Recall:
 
     def rows(self, pool: pl.DataFrame) -> pl.DataFrame:
         """One row per pair of ``pool``, with the features of ``FeatureSet.of(self.sources)``."""
-        return self.knowledge.describe(one_row_per_pair(pool, self.sources))
+        with self.steps.measured("describe") as rows:
+            described = self.knowledge.describe(one_row_per_pair(pool, self.sources))
+            rows.append(described.height)
+        return described
 
     def answer(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """The rows of the users' pools, a block of users at a time: memory does not grow with their number."""
@@ -85,12 +90,18 @@ def fit_recall(
     types: Sequence[InteractionType],
     as_of: datetime,
     rng: np.random.Generator,
+    steps: Steps | None = None,
 ) -> Recall:
-    """Builds the generators of ``specs`` and fits them on what happened before ``as_of``, never on later rows."""
+    """Builds the generators of ``specs`` and fits them on what happened before ``as_of``, never on later rows.
+
+    ``steps`` takes down what each generator costs, now and when it is asked.
+    """
+    steps = (steps or Steps()).of(f"{as_of:%Y-%m-%d %H:%M}")
     known = weighted(interactions, types, as_of=as_of)
     generators, fit_seconds = [], {}
     for generator in build_generators(specs):
-        began = time.perf_counter()
-        generators.append(generator.fit(known, items=items, rng=rng))
-        fit_seconds[generator.name] = time.perf_counter() - began
-    return Recall(tuple(generators), known, items, as_of, fit_seconds)
+        with steps.measured(f"fit {generator.name}") as rows:
+            generators.append(generator.fit(known, items=items, rng=rng))
+            rows.append(known.height)
+        fit_seconds[generator.name] = steps.ended[-1].seconds
+    return Recall(tuple(generators), known, items, as_of, fit_seconds, steps)

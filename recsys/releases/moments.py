@@ -1,7 +1,7 @@
 """The log as it was at one moment: what training, judging and serving each see, and nothing later."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Self
@@ -21,6 +21,7 @@ from recsys.events.schema import ITEM_UPDATES
 from recsys.ranking.candidate_rows import Recall, fit_recall
 from recsys.serving.files import CATALOGUE
 from recsys.sites import ComponentSpec, SiteConfig
+from recsys.steps import Steps
 from recsys.types import SiteId, UserId
 
 PAIR = [c.USER_ID, c.ITEM_ID]
@@ -45,6 +46,8 @@ class Log:
     "Schema INTERACTIONS."
     item_updates: pl.DataFrame
     "Columns of ITEM_UPDATES: ``NEEDED``, or more."
+    steps: Steps = field(default_factory=Steps)
+    "Takes down what it costs to learn from it."
 
     @classmethod
     def read(cls, store: DatasetStore, site: SiteConfig, *, as_of: datetime, erased: Mapping[UserId, datetime]) -> Self:
@@ -52,11 +55,14 @@ class Log:
         manifests = partitions_before(store, site.site, as_of)
         read = {*NEEDED, *read_of_the_catalogue(site.candidates)}
         told = [name for name in ITEM_UPDATES if name in read]
-        interactions, updates = (
-            store.read(table, manifests).filter(pl.col(c.TIMESTAMP) < as_of).select(columns).collect()
-            for table, columns in ((INTERACTED, pl.all()), (UPDATED, told))
-        )
-        return cls(site, _without(interactions, erased), updates)
+        steps = Steps()
+        with steps.measured("read the log") as rows:
+            interactions, updates = (
+                store.read(table, manifests).filter(pl.col(c.TIMESTAMP) < as_of).select(columns).collect()
+                for table, columns in ((INTERACTED, pl.all()), (UPDATED, told))
+            )
+            rows.append(interactions.height)
+        return cls(site, _without(interactions, erased), updates, steps)
 
     def before(self, moment: datetime) -> pl.DataFrame:
         """The interactions of the site's history_days before ``moment``, exclusive."""
@@ -88,6 +94,7 @@ class Log:
             types=self.site.interactions,
             as_of=moment,
             rng=rng,
+            steps=self.steps,
         )
         return Moment(recall, self.bought_before(moment), self._repeat_policy())
 

@@ -17,7 +17,7 @@ from recsys.ranking.next_item.content import Content
 from recsys.ranking.next_item.model import NextItem
 from recsys.stages.offline_by_time import recommend_by_time
 from recsys.stages.offline_files import read_cases, read_events, read_items, read_sessions, read_users
-from recsys.stages.steps import Step, Steps
+from recsys.steps import Step, Steps
 from recsys.types import Frozen, UserId
 
 SEED: Final = 7

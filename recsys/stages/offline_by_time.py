@@ -1,11 +1,13 @@
 """Two-stage training on a table of events: generators before label windows, a ranker on what then happened."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys import columns as c
 from recsys.candidates.popularity import Popularity
@@ -19,9 +21,10 @@ from recsys.ranking.ranker import Ranker
 from recsys.ranking.slates import rank_rows
 from recsys.ranking.training_rows import drawn, gains, training_rows
 from recsys.sites.config import ComponentSpec, InteractionType, SiteConfig
-from recsys.stages.steps import Steps
+from recsys.steps import Steps
 from recsys.types import UserId
 
+LOG: Final = logging.getLogger(__name__)
 SEED: Final = 7
 NAMES: Final = {"addtocart": "cart", "add_to_cart": "cart", "transaction": "purchase", "buy": "purchase"}
 KNOWN: Final = {
@@ -58,17 +61,13 @@ def contest(
     site = default_site(interactions)
     rng = np.random.default_rng(SEED)
     as_of = midnight_after(interactions)
-    with steps.measured("train the ranker") as rows:
-        ranker = _trained(interactions, items, site, as_of, rng)
-        rows.append(log.height)
-    with steps.measured("fit the generators") as rows:
-        recall = _recall_at(interactions, items, site, as_of, rng)
-        rows.append(log.height)
-    with steps.measured("propose and rank") as rows:
-        pool = recall.pool(users, k=site.candidates_per_source, exclude=_touched(interactions))
-        pairs = recall.rows(pool)
-        slates = {RANKED: rank_rows(pairs, ranker.score(pairs), sources=recall.sources, size=k)}
-        rows.append(pairs.height)
+    score = _learned(interactions, items, site, as_of, rng, steps)
+    recall = _recall_at(interactions, items, site, as_of, rng, steps)
+    pool = recall.pool(users, k=max(site.candidates_per_source, k), exclude=_touched(interactions))
+    pairs = recall.rows(pool)
+    with steps.measured("rank") as rows:
+        slates = {RANKED: rank_rows(pairs, score(pairs), sources=recall.sources, size=k)}
+        rows.append(slates[RANKED].height)
     popular = pool.filter(pl.col(c.SOURCE) == Popularity.name)
     for source in recall.sources:
         own = pool.filter(pl.col(c.SOURCE) == source)
@@ -102,12 +101,39 @@ def midnight_after(log: pl.DataFrame) -> datetime:
     return newest + timedelta(days=1)
 
 
+def _learned(
+    log: pl.DataFrame,
+    items: pl.DataFrame | None,
+    site: SiteConfig,
+    as_of: datetime,
+    rng: np.random.Generator,
+    steps: Steps,
+) -> Callable[[pl.DataFrame], NDArray[np.float64]]:
+    """What a ranker gives to rows of candidates; where the log is too thin for one, what the generators agree on."""
+    try:
+        return _trained(log, items, site, as_of, rng, steps).score
+    except NotEnoughData as thin:
+        LOG.warning("no order could be learned (%s); first comes what most generators propose", thin)
+        return lambda rows: agreed(rows, [spec.kind for spec in site.candidates])
+
+
+def agreed(rows: pl.DataFrame, sources: Sequence[str]) -> NDArray[np.float64]:
+    """The shares of all sources, added up, float64, shape (len(rows),)."""
+    shares = [pl.col(c.source_share(source)).cast(pl.Float64).fill_null(0.0) for source in sources]
+    return rows.select(pl.sum_horizontal(shares)).to_series().to_numpy()
+
+
 def _trained(
-    log: pl.DataFrame, items: pl.DataFrame | None, site: SiteConfig, as_of: datetime, rng: np.random.Generator
+    log: pl.DataFrame,
+    items: pl.DataFrame | None,
+    site: SiteConfig,
+    as_of: datetime,
+    rng: np.random.Generator,
+    steps: Steps,
 ) -> Ranker:
     parts = []
     for window in label_windows(as_of, site.windows):
-        recall = _recall_at(log, items, site, window.start, rng)
+        recall = _recall_at(log, items, site, window.start, rng, steps)
         seen = _touched(recall.interactions)
         labels = gains(log, site.interactions, start=window.start, end=window.end, exclude=seen)
         share = site.ranker.users // site.windows.label_windows
@@ -116,16 +142,29 @@ def _trained(
         parts.append(
             training_rows(rows, labels, as_of=window.start, negatives_per_user=site.ranker.negatives_per_user, rng=rng)
         )
-    features = FeatureSet.of([spec.kind for spec in site.candidates])
-    return Ranker(features, site.ranker).fit(pl.concat(parts), rng=rng)
+    known = pl.concat(parts)
+    with steps.measured("train the ranker") as told:
+        told.append(known.height)
+        return Ranker(FeatureSet.of([spec.kind for spec in site.candidates]), site.ranker).fit(known, rng=rng)
 
 
 def _recall_at(
-    log: pl.DataFrame, items: pl.DataFrame | None, site: SiteConfig, moment: datetime, rng: np.random.Generator
+    log: pl.DataFrame,
+    items: pl.DataFrame | None,
+    site: SiteConfig,
+    moment: datetime,
+    rng: np.random.Generator,
+    steps: Steps,
 ) -> Recall:
     known = log.filter(pl.col(c.TIMESTAMP) < moment)
     return fit_recall(
-        known, _catalogue(known, items), specs=site.candidates, types=site.interactions, as_of=moment, rng=rng
+        known,
+        _catalogue(known, items),
+        specs=site.candidates,
+        types=site.interactions,
+        as_of=moment,
+        rng=rng,
+        steps=steps,
     )
 
 

@@ -11,6 +11,7 @@ from recsys.candidates.pool import no_pairs
 from recsys.features.feature_set import FeatureSet
 from recsys.ranking.candidate_rows import Recall, fit_recall
 from recsys.sites.config import ComponentSpec, InteractionType
+from recsys.steps import Steps
 from recsys.testing import checkerboard as board
 
 SPECS = [ComponentSpec(kind="popularity"), ComponentSpec(kind="item_item")]
@@ -39,3 +40,21 @@ def test_the_future_is_never_looked_at():
     now, then = recall(log), recall(pl.concat([log, later]))
     rows = [one.rows(one.pool(USERS, k=5, exclude=no_pairs())) for one in (now, then)]
     assert_frame_equal(*rows)
+
+
+def test_every_generators_fit_and_answer_is_a_step():
+    log, steps = board.interactions(), Steps()
+    fitted = fit_recall(
+        log.drop(c.WEIGHT),
+        board.catalogue(log),
+        specs=SPECS,
+        types=TYPES,
+        as_of=board.AS_OF,
+        rng=np.random.default_rng(1),
+        steps=steps,
+    )
+    rows = fitted.rows(fitted.pool(USERS, k=5, exclude=no_pairs()))
+    kinds = ("popularity", "item_item")
+    done = [*(f"fit {kind}" for kind in kinds), *(f"ask {kind}" for kind in kinds), "describe"]
+    assert [step.step for step in steps.ended] == [f"2026-03-02 00:00: {name}" for name in done]
+    assert [steps.ended[0].rows, steps.ended[-1].rows] == [log.height, rows.height]

@@ -14,6 +14,22 @@ CYCLE = 12
 """Items 0 … 11 follow each other in a circle: what comes next is known."""
 
 
+THIN = [
+    pytest.param(([("u0", "i0", 0)], {"stranger": 1}), id="one event"),
+    pytest.param(([("u0", "i0", 0)] * 50, {"stranger": 1}), id="one event fifty times"),
+    pytest.param(([("u0", f"i{n % 40}", 5 * n) for n in range(300)], {"stranger": 40}), id="one user"),
+    pytest.param(([(f"u{n % 40}", "i0", 5 * n) for n in range(300)], {"stranger": 1}), id="one item"),
+    pytest.param(
+        ([(f"u{n % 30}", f"i{n % 7}", 0) for n in range(210)], {"stranger": 7}), id="everybody, everything, at once"
+    ),
+    pytest.param(
+        ([(f"u{n % 30}", f"i{n // 30}", 5 * n) for n in range(300)], {"stranger": 10}),
+        id="features that do not differ",
+    ),
+]
+"""Users, items and hours; how many items ``u0`` and a stranger are then recommended."""
+
+
 def circle(start: int, length: int) -> list[str]:
     return [f"i{(start + n) % CYCLE}" for n in range(length)]
 
@@ -86,10 +102,13 @@ def test_a_log_with_times_is_learned_from_in_two_stages(tmp_path: Path):
     events = write_events(tmp_path / "e.parquet", timestamp=when)
     out = tmp_path / "recs.parquet"
     users = lines(tmp_path / "users.txt", "u0", "stranger")
-    offline.recommend(events=events, items=None, users=users, k=5, out=out)
+    report = offline.recommend(events=events, items=None, users=users, k=5, out=out)
     found = slates(out, c.USER_ID)
     assert not set(found["u0"]) & set(circle(0, 5))
     assert len(found["stranger"]) == 5
+    done = {step.step.partition(": ")[2] or step.step for step in report.steps}
+    asked = {f"{verb} {kind}" for verb in ("fit", "ask") for kind in ("popularity", "als", "ease", "item_item")}
+    assert done == {"read", "train the ranker", "describe", "rank", "write"} | asked
 
 
 def test_one_event_is_enough(tmp_path: Path):
@@ -98,6 +117,21 @@ def test_one_event_is_enough(tmp_path: Path):
     out = tmp_path / "recs.parquet"
     offline.recommend(events=events, items=None, users=lines(tmp_path / "u", "u0", "x"), k=5, out=out)
     assert slates(out, c.USER_ID) == {"x": ["i0"]}
+
+
+@pytest.mark.parametrize("thin", THIN)
+def test_a_log_with_times_that_teaches_no_order_is_answered_by_what_generators_agree_on(
+    tmp_path: Path, thin: tuple[list[tuple[str, str, int]], dict[str, int]], caplog: pytest.LogCaptureFixture
+):
+    rows, answered = thin
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    log = [(user, item, start + timedelta(hours=hours), float("nan")) for user, item, hours in rows]
+    schema = {c.USER_ID: pl.String, c.ITEM_ID: pl.String, c.TIMESTAMP: pl.Datetime("us", "UTC"), c.VALUE: pl.Float64}
+    pl.DataFrame(log, schema=schema, orient="row").write_parquet(tmp_path / "e.parquet")
+    users, out = lines(tmp_path / "u", "u0", "stranger"), tmp_path / "recs.parquet"
+    offline.recommend(events=tmp_path / "e.parquet", items=None, users=users, k=500, out=out)
+    assert {user: len(items) for user, items in slates(out, c.USER_ID).items()} == answered
+    assert "no order could be learned" in caplog.text
 
 
 def test_the_next_of_a_session_comes_first(tmp_path: Path):

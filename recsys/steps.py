@@ -27,14 +27,22 @@ class Step(Frozen):
 
 
 class Steps:
-    """The steps of a run, in order; each is logged as it begins and as it ends."""
+    """The steps of a run, in the order in which they end; each is logged as it begins and as it ends."""
 
     def __init__(self) -> None:
         self.ended: list[Step] = []
+        self._of = ""
+
+    def of(self, what: str) -> "Steps":
+        """Steps of the same run that are named as part of ``what``."""
+        part = Steps()
+        part.ended, part._of = self.ended, f"{what}: "
+        return part
 
     @contextmanager
     def measured(self, name: str) -> Iterator[list[int]]:
         """Times what is inside; it may append to the list how many rows came of it."""
+        name = self._of + name
         LOG.info("%s …", name)
         rows: list[int] = []
         began = time.perf_counter()
