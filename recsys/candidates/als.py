@@ -18,6 +18,7 @@ from recsys.candidates.best import Scores
 from recsys.candidates.factors import cosines
 from recsys.candidates.history import History
 from recsys.candidates.query import QueryGenerator, SessionParams
+from recsys.candidates.vectors import Vectors
 
 SEED_BELOW = 2**31
 PRECISION = 6
@@ -68,6 +69,11 @@ class Als(QueryGenerator[AlsParams]):
         self._items: NDArray[np.float64] = model.item_factors
         self._ridge = self._items.T @ self._items + params.reg * np.eye(self._items.shape[1])
         return history
+
+    def vectors(self) -> Vectors:
+        """Factors of users and items."""
+        history = self._fitted()
+        return Vectors(history.users, self._users, history.items, self._items)
 
     def _user_scores(self, rows: NDArray[np.int64]) -> Scores:
         return np.round(self._users[rows] @ self._items.T, PRECISION).astype(np.float32)

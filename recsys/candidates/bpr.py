@@ -14,6 +14,7 @@ from recsys.candidates.best import Scores
 from recsys.candidates.factors import PRECISION, cosines
 from recsys.candidates.history import History
 from recsys.candidates.query import QueryGenerator, SessionParams
+from recsys.candidates.vectors import Vectors
 
 SEED_BELOW = 2**31
 
@@ -58,6 +59,11 @@ class Bpr(QueryGenerator[BprParams]):
             model.fit(matrix, show_progress=False)
             self._users, self._items = (f.astype(np.float64) for f in (model.user_factors, model.item_factors))
         return history
+
+    def vectors(self) -> Vectors:
+        """Factors of users and items."""
+        history = self._fitted()
+        return Vectors(history.users, self._users, history.items, self._items)
 
     def _user_scores(self, rows: NDArray[np.int64]) -> Scores:
         return _rounded(self._users[rows] @ self._items.T)

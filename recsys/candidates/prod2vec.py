@@ -17,6 +17,7 @@ from recsys.candidates.best import Scores
 from recsys.candidates.factors import PRECISION, cosines, unit
 from recsys.candidates.history import History, positions
 from recsys.candidates.query import QueryGenerator, QueryParams
+from recsys.candidates.vectors import Vectors
 
 SEED_BELOW = 2**31
 LONGEST = 1000
@@ -76,6 +77,11 @@ class Prod2vec(QueryGenerator[Prod2vecParams]):
             model.train(texts, total_examples=model.corpus_count, epochs=params.epochs)
             self._vectors[[int(word) for word in model.wv.index_to_key]] = unit(model.wv.vectors.astype(np.float64))
         return history
+
+    def vectors(self) -> Vectors:
+        """Items' own; a user's is the direction of what the user did."""
+        history = self._fitted()
+        return Vectors(history.users, unit(history.matrix @ self._vectors), history.items, self._vectors)
 
     def _scores(self, queries: sp.csr_matrix) -> Scores:
         found = np.round(unit(queries @ self._vectors) @ self._vectors.T, PRECISION).astype(np.float32)

@@ -6,6 +6,8 @@ from typing import Final, Self
 
 from recsys import columns as c
 from recsys.errors import FeatureMismatch
+from recsys.sites.config import SiteConfig
+from recsys.sites.ranker_policy import LOOKED_AT
 from recsys.types import Frozen
 
 GROUPS: Final = {
@@ -35,8 +37,15 @@ GROUPS: Final = {
     "price": (c.PRICE, c.USER_MEAN_PRICE, c.PRICE_RATIO, c.ITEM_VALUE, c.USER_VALUE, c.VALUE_GAP),
     "encounters": (c.PAIR_EVENTS, c.PAIR_WEIGHT, c.PAIR_DAYS_SINCE_LAST),
     "category": (c.CATEGORY_AFFINITY, c.CATEGORY_DAYS_SINCE_LAST),
+    "visit": (c.PAIR_EVENTS_AGO, c.PAIR_VISIT_SHARE, c.CATEGORY_EVENTS_AGO, c.CATEGORY_VISIT_SHARE),
+    "rhythm": (c.USER_HOUR, c.ITEM_HOUR, c.HOUR_GAP, c.USER_WEEKEND, c.ITEM_WEEKEND, c.WEEKEND_GAP),
+    "clicks": (c.ITEM_CLICK_RATE, c.CATEGORY_CLICK_RATE),
 }
 """What ``build_features`` adds to a pair, whatever the generators are, by what it is about."""
+AFFINITY: Final = "affinity"
+"""The group of what generators with vectors know of any pair: their inner products."""
+EMBEDDED: Final = ("als", "bpr", "prod2vec")
+"""Kinds of these generators."""
 KNOWLEDGE: Final = tuple(name for group in GROUPS.values() for name in group)
 
 
@@ -48,12 +57,19 @@ class FeatureSet(Frozen):
     "Those of ``names`` that hold text."
 
     @classmethod
-    def of(cls, sources: Sequence[str], *, without: Sequence[str] = ()) -> Self:
-        """The features of pairs proposed by ``sources``, but the groups of ``GROUPS`` named in ``without``."""
+    def of(cls, sources: Sequence[str], *, groups: Sequence[str] = LOOKED_AT) -> Self:
+        """The features of pairs proposed by ``sources``: what these said, and those of ``groups``, in one order."""
         columns = (c.source_score, c.source_share, c.source_rank)
         evidence = [column(source) for source in sources for column in columns]
-        known = [name for group, names in GROUPS.items() if group not in without for name in names]
+        if AFFINITY in groups:
+            evidence += [c.source_affinity(source) for source in sources if source in EMBEDDED]
+        known = [name for group, names in GROUPS.items() if group in groups for name in names]
         return cls(names=(*evidence, c.N_SOURCES, *known, c.CATEGORY), categorical=(c.CATEGORY,))
+
+    @classmethod
+    def of_site(cls, site: SiteConfig) -> Self:
+        """The features of a site's ranker."""
+        return cls.of([spec.kind for spec in site.candidates], groups=site.ranker.features)
 
     @property
     def numeric(self) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from recsys import columns as c
 from recsys.candidates.generator import CandidateGenerator
 from recsys.candidates.pool import PAIR, measured_pool, one_row_per_pair
 from recsys.candidates.registry import build_generators
+from recsys.candidates.vectors import Embedded, Vectors
 from recsys.candidates.weighting import weighted
+from recsys.events.schema import IMPRESSIONS
 from recsys.features.build import Knowledge
 from recsys.sites.config import ComponentSpec, InteractionType
 from recsys.steps import Steps
@@ -33,6 +35,8 @@ class Recall:
     "Schema INTERACTIONS plus ``weight``, all before ``as_of``."
     items: pl.DataFrame
     as_of: datetime
+    impressions: pl.DataFrame = field(default_factory=IMPRESSIONS.to_frame)
+    "Schema IMPRESSIONS, all before ``as_of``."
     fit_seconds: Mapping[str, float] = field(default_factory=dict)
     "By generator."
     steps: Steps = field(default_factory=Steps)
@@ -70,7 +74,10 @@ class Recall:
         with self.steps.measured("describe") as rows:
             described = self.knowledge.describe(one_row_per_pair(pool, self.sources))
             rows.append(described.height)
-        return described
+        return described.with_columns(
+            pl.Series(c.source_affinity(name), vectors.affinities(described)).fill_nan(None)
+            for name, vectors in self.vectors.items()
+        )
 
     def answer(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """The rows of the users' pools, a block of users at a time: memory does not grow with their number."""
@@ -79,7 +86,12 @@ class Recall:
 
     @cached_property
     def knowledge(self) -> Knowledge:
-        return Knowledge.of(self.interactions, self.items, self.as_of)
+        return Knowledge.of(self.interactions, self.items, self.as_of, impressions=self.impressions)
+
+    @cached_property
+    def vectors(self) -> dict[str, Vectors]:
+        """Of the generators that learn such, by name."""
+        return {one.name: one.vectors() for one in self.generators if isinstance(one, Embedded)}
 
 
 def fit_recall(
@@ -90,13 +102,16 @@ def fit_recall(
     types: Sequence[InteractionType],
     as_of: datetime,
     rng: np.random.Generator,
+    impressions: pl.DataFrame | None = None,
     steps: Steps | None = None,
 ) -> Recall:
     """Builds the generators of ``specs`` and fits them on what happened before ``as_of``, never on later rows.
 
-    ``steps`` takes down what each generator costs, now and when it is asked.
+    ``impressions``: schema IMPRESSIONS; later rows are not looked at; None: there are none. ``steps`` takes down what
+    each generator costs, now and when it is asked.
     """
     steps = (steps or Steps()).of(f"{as_of:%Y-%m-%d %H:%M}")
+    shown = IMPRESSIONS.to_frame() if impressions is None else impressions.filter(pl.col(c.TIMESTAMP) < as_of)
     known = weighted(interactions, types, as_of=as_of)
     generators, fit_seconds = [], {}
     for generator in build_generators(specs):
@@ -104,4 +119,4 @@ def fit_recall(
             generators.append(generator.fit(known, items=items, rng=rng))
             rows.append(known.height)
         fit_seconds[generator.name] = steps.ended[-1].seconds
-    return Recall(tuple(generators), known, items, as_of, fit_seconds, steps)
+    return Recall(tuple(generators), known, items, as_of, shown, fit_seconds, steps)

@@ -5,6 +5,7 @@ YetiRank", PMLR 14, 2011.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,9 +17,11 @@ from numpy.typing import NDArray
 from recsys import columns as c
 from recsys.errors import FeatureMismatch, NotEnoughData, NotFittedError
 from recsys.features.feature_set import FeatureSet
+from recsys.ranking.calibration import Calibration
 from recsys.ranking.folds import folds_by_user
-from recsys.ranking.strangers import best_list, is_stranger
-from recsys.sites.config import RankerPolicy
+from recsys.ranking.losses import AUTO, best_loss, tried_losses
+from recsys.ranking.strangers import best_list, fused
+from recsys.sites.ranker_policy import RankerPolicy
 
 MODEL_FILE: Final = "catboost_model.cbm"
 MANIFEST_FILE: Final = "ranker.json"
@@ -26,7 +29,7 @@ METRIC: Final = "NDCG:top=10;type=Base"
 CURVE: Final = "validation_ndcg@10"
 WHEN_AND_WHICH_RUN: Final = ("model_guid", "train_finish_time")
 """What CatBoost adds to a model file that differs from run to run; emptied, so that equal models are equal bytes."""
-PATIENCE: Final = 30
+PATIENCE: Final = 20
 """Trees without a better validation nDCG@10 before training stops."""
 THREADS: Final = 2
 """Fixed, so that the same rows give the same model on any machine."""
@@ -50,7 +53,12 @@ class Ranker:
         self.validation_ndcg = float("nan")
         "nDCG@10 of the users held back, mean over the folds; negatives are those that were drawn."
         self.strangers_list: str | None = None
-        "The column that orders the candidates of users without history; None: the model does."
+        "The column whose order is fused with the model's for users without history; None: the model decides alone."
+        self.loss: str = self.policy.loss
+        "What the model was trained with; ``auto`` only before ``fit``."
+        self.tried_losses: Mapping[str, float] = {}
+        "Validation nDCG@10 by loss, where the policy leaves the choice open."
+        self.calibration: Calibration | None = None
         self._curves: list[list[float]] = []
         self._model: CatBoost | None = None
 
@@ -69,12 +77,15 @@ class Ranker:
             NotEnoughData: fewer than two users, or rows that do not differ: nothing to learn from.
         """
         folds = [(rows, valid)] if valid is not None else folds_by_user(rows, self.policy.folds, rng)
-        models = [self._grown(learned, held, threads) for learned, held in folds]
-        self._curves = [model.get_evals_result().get("validation", {}).get(METRIC, []) for model in models]
+        policy = self._with_a_loss(*folds[0], rng, threads)
+        models = [self._grown(policy, learned, held, threads) for learned, held in folds]
+        self._curves = [_curve(model) for model in models]
         self.validation_ndcg = float(np.mean([max(curve) for curve in self._curves]))
         judged = pl.concat([held for _, held in folds])
-        scores = [self._scores(model, held) for model, (_, held) in zip(models, folds, strict=True)]
-        self.strangers_list = best_list(judged, np.concatenate(scores))
+        scores = np.concatenate([self._scores(model, held) for model, (_, held) in zip(models, folds, strict=True)])
+        self.strangers_list = best_list(judged, scores)
+        if self.policy.calibrate is not None:
+            self.calibration = Calibration.of(self.policy.calibrate, scores, *_outcomes(judged))
         self._model = models[0] if len(models) == 1 else sum_models(models, weights=[1 / len(models)] * len(models))
         metadata = self._model.get_metadata()
         for key in [key for key in metadata.keys() if key.endswith(WHEN_AND_WHICH_RUN)]:  # noqa: SIM118 no iterator
@@ -87,10 +98,19 @@ class Ranker:
         if rows.is_empty():
             return np.empty(0)
         scores = self._scores(self.model, rows)
-        if self.strangers_list is None:
-            return scores
-        listed = rows[self.strangers_list].cast(pl.Float64).fill_null(0.0).to_numpy()
-        return np.where(rows.select(is_stranger()).to_series().to_numpy(), listed, scores)
+        return scores if self.strangers_list is None else fused(rows, scores, self.strangers_list)
+
+    def probabilities(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        """How likely each row is a success, for a user who has one among the candidates; float64, shape (len(rows),).
+
+        Of the model's own scores; a list that strangers' order is fused with has no say.
+
+        Raises:
+            NotFittedError: the ranker was not calibrated.
+        """
+        if self.calibration is None:
+            raise NotFittedError("the ranker's scores were not calibrated; set ranker.calibrate and train it again")
+        return self.calibration.probability(self._scores(self.model, rows)) if rows.height else np.empty(0)
 
     def importances(self) -> pl.DataFrame:
         """How much each feature moves the score (PredictionValuesChange), in percent; columns feature and importance.
@@ -138,6 +158,9 @@ class Ranker:
             "trees": self.best_iteration,
             "validation_ndcg": self.validation_ndcg,
             "strangers_list": self.strangers_list,
+            "loss": self.loss,
+            "tried_losses": dict(self.tried_losses),
+            "calibration": self.calibration.model_dump(mode="json") if self.calibration else None,
         }
         (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, allow_nan=True) + "\n", encoding="utf-8")
 
@@ -160,11 +183,28 @@ class Ranker:
         ranker = cls(features, RankerPolicy.model_validate(manifest["policy"]))
         ranker.best_iteration, ranker.validation_ndcg = manifest["trees"], manifest["validation_ndcg"]
         ranker.strangers_list = manifest.get("strangers_list")
+        ranker.loss = manifest.get("loss", ranker.policy.loss)
+        ranker.tried_losses = manifest.get("tried_losses", {})
+        if manifest.get("calibration") is not None:
+            ranker.calibration = Calibration.model_validate(manifest["calibration"])
         ranker._model = CatBoost().load_model(str(folder / MODEL_FILE))
         return ranker
 
-    def _grown(self, rows: pl.DataFrame, held: pl.DataFrame, threads: int) -> CatBoost:
-        model = CatBoost(self._parameters(threads))
+    def _with_a_loss(
+        self, learned: pl.DataFrame, held: pl.DataFrame, rng: np.random.Generator, threads: int
+    ) -> RankerPolicy:
+        """The policy, with the loss that does best where it leaves the choice open."""
+        if self.policy.loss == AUTO:
+
+            def judge(policy: RankerPolicy, rows: pl.DataFrame, held: pl.DataFrame) -> float:
+                return max(_curve(self._grown(policy, rows, held, threads)))
+
+            self.tried_losses = tried_losses(self.policy, learned, held, judge, rng)
+            self.loss = best_loss(self.tried_losses)
+        return self.policy.model_copy(update={"loss": self.loss})
+
+    def _grown(self, policy: RankerPolicy, rows: pl.DataFrame, held: pl.DataFrame, threads: int) -> CatBoost:
+        model = CatBoost(_parameters(policy, threads))
         try:
             model.fit(self._pool(rows), eval_set=self._pool(held), verbose=False)
         except CatBoostError as fault:
@@ -174,22 +214,6 @@ class Ranker:
     def _scores(self, model: CatBoost, rows: pl.DataFrame) -> NDArray[np.float64]:
         corrections: NDArray[np.float64] = model.predict(self._table(rows), thread_count=THREADS)
         return self._prior(rows) + corrections
-
-    def _parameters(self, threads: int) -> dict[str, Any]:
-        policy = self.policy
-        return {
-            "loss_function": policy.loss,
-            "eval_metric": f"{METRIC};hints=skip_train~true",
-            "iterations": policy.iterations,
-            "learning_rate": policy.learning_rate,
-            "depth": policy.depth,
-            "random_seed": policy.seed,
-            "thread_count": threads,
-            "od_type": "Iter",
-            "od_wait": PATIENCE,
-            "use_best_model": True,
-            "allow_writing_files": False,
-        }
 
     def _prior(self, rows: pl.DataFrame) -> NDArray[np.float64]:
         shares = [pl.col(name).cast(pl.Float64).fill_null(0.0) for name in self.features.shares]
@@ -215,3 +239,33 @@ class Ranker:
         numbers = [pl.col(name).cast(pl.Float32).fill_null(float("nan")) for name in self.features.numeric]
         words = [pl.col(name).cast(pl.String) for name in self.features.categorical]
         return rows.select(*numbers, *words).select(self.features.names).to_pandas()
+
+
+def _parameters(policy: RankerPolicy, threads: int) -> dict[str, Any]:
+    return {
+        "loss_function": policy.loss,
+        "eval_metric": f"{METRIC};hints=skip_train~true",
+        "iterations": policy.iterations,
+        "learning_rate": policy.learning_rate,
+        "depth": policy.depth,
+        "random_seed": policy.seed,
+        "thread_count": threads,
+        "od_type": "Iter",
+        "od_wait": PATIENCE,
+        "use_best_model": True,
+        "allow_writing_files": False,
+    }
+
+
+def _curve(model: CatBoost) -> list[float]:
+    """Validation nDCG@10 after each tree."""
+    curve: list[float] = model.get_evals_result().get("validation", {}).get(METRIC, [])
+    return curve
+
+
+def _outcomes(rows: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether each row was a success, and how many candidates it stands for: one where that was not counted."""
+    weights = (
+        rows[c.STANDS_FOR].cast(pl.Float64) if c.STANDS_FOR in rows.columns else pl.repeat(1.0, rows.height, eager=True)
+    )
+    return (rows[c.LABEL] > 0).to_numpy(), weights.to_numpy()

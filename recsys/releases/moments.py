@@ -16,8 +16,8 @@ from recsys.candidates.repeats import RepeatPolicy, Repeats, Weigh
 from recsys.datasets.catalogue import items_as_of
 from recsys.datasets.manifest import Manifest
 from recsys.datasets.store import DatasetStore
-from recsys.datasets.tables import INTERACTED, UPDATED
-from recsys.events.schema import ITEM_UPDATES
+from recsys.datasets.tables import IMPRESSED, INTERACTED, UPDATED
+from recsys.events.schema import IMPRESSIONS, ITEM_UPDATES
 from recsys.ranking.candidate_rows import Recall, fit_recall
 from recsys.serving.files import CATALOGUE
 from recsys.sites import ComponentSpec, SiteConfig
@@ -48,6 +48,8 @@ class Log:
     "Columns of ITEM_UPDATES: ``NEEDED``, or more."
     steps: Steps = field(default_factory=Steps)
     "Takes down what it costs to learn from it."
+    impressions: pl.DataFrame = field(default_factory=IMPRESSIONS.to_frame)
+    "Schema IMPRESSIONS: what was shown."
 
     @classmethod
     def read(cls, store: DatasetStore, site: SiteConfig, *, as_of: datetime, erased: Mapping[UserId, datetime]) -> Self:
@@ -57,17 +59,20 @@ class Log:
         told = [name for name in ITEM_UPDATES if name in read]
         steps = Steps()
         with steps.measured("read the log") as rows:
-            interactions, updates = (
+            interactions, updates, impressions = (
                 store.read(table, manifests).filter(pl.col(c.TIMESTAMP) < as_of).select(columns).collect()
-                for table, columns in ((INTERACTED, pl.all()), (UPDATED, told))
+                for table, columns in ((INTERACTED, pl.all()), (UPDATED, told), (IMPRESSED, pl.all()))
             )
             rows.append(interactions.height)
-        return cls(site, _without(interactions, erased), updates, steps)
+        return cls(site, _without(interactions, erased), updates, steps, _without(impressions, erased))
 
     def before(self, moment: datetime) -> pl.DataFrame:
         """The interactions of the site's history_days before ``moment``, exclusive."""
+        return self._of_history(self.interactions, moment)
+
+    def _of_history(self, events: pl.DataFrame, moment: datetime) -> pl.DataFrame:
         oldest = moment - timedelta(days=self.site.windows.history_days)
-        return self.interactions.filter(pl.col(c.TIMESTAMP) >= oldest, pl.col(c.TIMESTAMP) < moment)
+        return events.filter(pl.col(c.TIMESTAMP) >= oldest, pl.col(c.TIMESTAMP) < moment)
 
     def bought_before(self, moment: datetime) -> pl.DataFrame:
         """Distinct pairs (user_id, item_id) that must not be recommended again; none where the site allows repeats."""
@@ -94,6 +99,7 @@ class Log:
             types=self.site.interactions,
             as_of=moment,
             rng=rng,
+            impressions=self._of_history(self.impressions, moment),
             steps=self.steps,
         )
         return Moment(recall, self.bought_before(moment), self._repeat_policy())

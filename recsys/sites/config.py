@@ -13,7 +13,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -22,6 +21,7 @@ from pydantic import (
 )
 
 from recsys.sites.gate_policy import GatePolicy
+from recsys.sites.ranker_policy import RankerPolicy
 from recsys.sites.reranking_policy import RerankingPolicy
 from recsys.sites.table_policy import Share, TablePolicy
 from recsys.sites.tuning_policy import TuningPolicy
@@ -137,24 +137,6 @@ class WindowPolicy(Frozen):
     "How many label windows the ranker learns from, one before the other."
     evaluation_days: PositiveInt = 7
     "The last days before as_of; never seen in training."
-
-
-class RankerPolicy(Frozen):
-    """How the learned ranker is trained."""
-
-    loss: Literal["YetiRank", "YetiRankPairwise", "LambdaMart", "QuerySoftMax", "PairLogit"] = "YetiRank"
-    iterations: PositiveInt = 300
-    learning_rate: PositiveFloat = 0.08
-    depth: Annotated[int, Field(ge=2, le=10)] = 4
-    prior_weight: NonNegativeFloat = 2.0
-    "The trees correct the generators' summed shares times this; 0: they start from nothing."
-    folds: PositiveInt = 3
-    "Models that are averaged; each leaves a part of the users out to see when to stop. 1: a sixth, once."
-    users: PositiveInt = 2000
-    "Most users that the ranker learns from, over all label windows, drawn at random."
-    negatives_per_user: PositiveInt = 30
-    "Candidates without success kept per user in candidates_train, drawn at random from all of them."
-    seed: NonNegativeInt = 7
 
 
 class ServingPolicy(Frozen):

@@ -90,7 +90,14 @@ def to_learn(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
         users = drawn(_users(labels), at_most=site.ranker.users // len(windows), rng=rng)
         rows = log.at(start, rng=rng).rows(users, k=site.candidates_per_source)
         parts.append(
-            training_rows(rows, labels, as_of=start, negatives_per_user=site.ranker.negatives_per_user, rng=rng)
+            training_rows(
+                rows,
+                labels,
+                as_of=start,
+                negatives_per_user=site.ranker.negatives_per_user,
+                rng=rng,
+                negatives=site.ranker.negatives,
+            )
         )
     rows = pl.concat(parts) if parts else pl.DataFrame()
     if rows.is_empty():
@@ -132,6 +139,7 @@ def _to_serve(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
         f.TOP_POPULAR: top_popular(recall.interactions, recall.items, n=POPULAR_ITEMS, per_category=POPULAR_ITEMS),
         f.ITEMS: recall.items.select(list(CATALOGUE)),
         f.EXCLUDED: moment.bought,
+        f.CLICK_RATES: recall.knowledge.click_rates,
     }
 
 
@@ -145,7 +153,7 @@ def _describe(config: SiteConfig, manifests: list[Manifest], as_of: datetime) ->
         partitions=len(manifests),
         config_hash=config_hash(config),
         code_version=code_version(),
-        feature_hash=FeatureSet.of([spec.kind for spec in config.candidates]).hash,
+        feature_hash=FeatureSet.of_site(config).hash,
         seed=config.ranker.seed,
     )
 

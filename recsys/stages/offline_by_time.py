@@ -63,7 +63,7 @@ def contest(
     as_of = midnight_after(interactions)
     score = _learned(interactions, items, site, as_of, rng, steps)
     recall = _recall_at(interactions, items, site, as_of, rng, steps)
-    pool = recall.pool(users, k=max(site.candidates_per_source, k), exclude=_touched(interactions))
+    pool = recall.pool(users, k=max(site.candidates_per_source, k), exclude=touched(interactions))
     pairs = recall.rows(pool)
     with steps.measured("rank") as rows:
         slates = {RANKED: rank_rows(pairs, score(pairs), sources=recall.sources, size=k)}
@@ -134,18 +134,25 @@ def _trained(
     parts = []
     for window in label_windows(as_of, site.windows):
         recall = _recall_at(log, items, site, window.start, rng, steps)
-        seen = _touched(recall.interactions)
+        seen = touched(recall.interactions)
         labels = gains(log, site.interactions, start=window.start, end=window.end, exclude=seen)
         share = site.ranker.users // site.windows.label_windows
         users = drawn(labels[c.USER_ID].unique().sort().to_list(), at_most=share, rng=rng)
         rows = pl.concat(recall.answer(users, k=site.candidates_per_source, exclude=seen))
         parts.append(
-            training_rows(rows, labels, as_of=window.start, negatives_per_user=site.ranker.negatives_per_user, rng=rng)
+            training_rows(
+                rows,
+                labels,
+                as_of=window.start,
+                negatives_per_user=site.ranker.negatives_per_user,
+                rng=rng,
+                negatives=site.ranker.negatives,
+            )
         )
     known = pl.concat(parts)
     with steps.measured("train the ranker") as told:
         told.append(known.height)
-        return Ranker(FeatureSet.of([spec.kind for spec in site.candidates]), site.ranker).fit(known, rng=rng)
+        return Ranker(FeatureSet.of_site(site), site.ranker).fit(known, rng=rng)
 
 
 def _recall_at(
@@ -159,7 +166,7 @@ def _recall_at(
     known = log.filter(pl.col(c.TIMESTAMP) < moment)
     return fit_recall(
         known,
-        _catalogue(known, items),
+        catalogue_of(known, items),
         specs=site.candidates,
         types=site.interactions,
         as_of=moment,
@@ -168,7 +175,7 @@ def _recall_at(
     )
 
 
-def _catalogue(log: pl.DataFrame, items: pl.DataFrame | None) -> pl.DataFrame:
+def catalogue_of(log: pl.DataFrame, items: pl.DataFrame | None) -> pl.DataFrame:
     """Every item with an event, with what is told of it, schema ITEMS; available unless it is told not to be."""
     known = log.select(c.ITEM_ID).unique().sort(c.ITEM_ID)
     if items is not None:
@@ -183,6 +190,6 @@ def _catalogue(log: pl.DataFrame, items: pl.DataFrame | None) -> pl.DataFrame:
     )
 
 
-def _touched(log: pl.DataFrame) -> pl.DataFrame:
+def touched(log: pl.DataFrame) -> pl.DataFrame:
     """Distinct pairs with an event."""
     return log.select(c.USER_ID, c.ITEM_ID).unique()

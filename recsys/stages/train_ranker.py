@@ -28,6 +28,8 @@ class RankerReport(Frozen):
     rows: int
     users: int
     trees: int
+    loss: str
+    "What it was trained with: the policy's, or the one that was chosen."
     validation_ndcg: float
     "nDCG@10 of the users held back in training; in [0, 1]."
     mlflow_run_id: str
@@ -59,8 +61,7 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId) -> Ra
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
     rows = store.get_frame(f.CANDIDATES_TRAIN)
-    features = FeatureSet.of([spec.kind for spec in config.candidates])
-    ranker = Ranker(features, config.ranker).fit(rows, rng=np.random.default_rng(config.ranker.seed))
+    ranker = Ranker(FeatureSet.of_site(config), config.ranker).fit(rows, rng=np.random.default_rng(config.ranker.seed))
     with tempfile.TemporaryDirectory() as folder:
         ranker.save(Path(folder))
         described = json.loads((Path(folder) / f.RANKER).read_text(encoding="utf-8"))
@@ -84,6 +85,7 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId) -> Ra
         rows=rows.height,
         users=rows[c.USER_ID].n_unique(),
         trees=ranker.best_iteration,
+        loss=ranker.loss,
         validation_ndcg=ranker.validation_ndcg,
         mlflow_run_id=tracked.run_id,
         model_version=tracked.version,
@@ -94,5 +96,6 @@ def _params(ranker: Ranker, manifest: ReleaseManifest, rows: pl.DataFrame) -> di
     lineage = manifest.model_dump(
         include={"as_of", "data_hash", "partitions", "config_hash", "code_version", "feature_hash", "seed"}
     )
+    chosen = {"chosen_loss": ranker.loss}
     size = {"training_rows": rows.height, "training_users": rows[c.USER_ID].n_unique()}
-    return {**ranker.policy.model_dump(), **lineage, **size}
+    return {**ranker.policy.model_dump(), **chosen, **lineage, **size}

@@ -71,7 +71,7 @@ class Objective:
         """The slates of a ranker that learned on what is before the window."""
         frames = self._rows(window)
         sources = [spec.kind for spec in config.candidates]
-        ranker = Ranker(FeatureSet.of(sources), config.ranker)
+        ranker = Ranker(FeatureSet.of_site(config), config.ranker)
         ranker.fit(frames[f.CANDIDATES_TRAIN], rng=np.random.default_rng(config.ranker.seed))
         rows = frames[f.CANDIDATES_EVALUATION]
         return rank_rows(rows, ranker.score(rows), sources=sources, size=DEPTH), frames[f.TRUTH]

@@ -63,7 +63,7 @@ def _default(field: FieldInfo) -> str | None:
         return "required"
     default: Any = field.get_default(call_default_factory=True)
     if isinstance(default, tuple) and default:
-        return ", ".join(part.kind for part in default)
+        return ", ".join(part if isinstance(part, str) else part.kind for part in default)
     return default if isinstance(default, str) else json.dumps(default)
 
 

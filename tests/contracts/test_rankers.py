@@ -3,7 +3,7 @@
 from typing import get_args
 
 from recsys.ranking.ranker import Ranker
-from recsys.sites.config import RankerPolicy
+from recsys.sites.ranker_policy import RankerPolicy
 from recsys.testing.rankers import RankerContract
 
 LOSSES = get_args(RankerPolicy.model_fields["loss"].annotation)
@@ -18,4 +18,4 @@ globals().update({f"Test_{loss}": _suite(loss) for loss in LOSSES})
 
 
 def test_there_are_losses_to_test():
-    assert len(LOSSES) == 5
+    assert len(LOSSES) == 6

@@ -8,7 +8,8 @@ from recsys.candidates.registry import KINDS, build_generators
 from recsys.candidates.spaces import SPACES
 from recsys.evaluation.search import Trial, suggest
 from recsys.ranking.space import SPACE
-from recsys.sites.config import ComponentSpec, RankerPolicy
+from recsys.sites.config import ComponentSpec
+from recsys.sites.ranker_policy import RankerPolicy
 
 
 def test_every_kind_with_parameters_has_a_space():

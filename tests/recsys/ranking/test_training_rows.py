@@ -92,5 +92,35 @@ def test_every_negative_has_the_same_chance():
     assert shares.to_list() == pytest.approx([1 / 9] * 9, abs=0.03)
 
 
+def agreed() -> pl.DataFrame:
+    """The generators are at one about the items in the order of their names, the last most."""
+    share = pl.col(c.ITEM_ID).str.tail(2).cast(pl.Int64).cast(pl.Float64) / 10
+    return candidates().with_columns(share.alias(c.source_share("als")))
+
+
+@pytest.mark.parametrize(("kind", "certain"), [("hard", 5), ("mixed", 1), ("random", 0)])
+def test_hard_negatives_are_what_the_generators_agree_about(kind, certain):
+    known = pl.DataFrame({c.USER_ID: ["u"], c.ITEM_ID: ["i04"], c.LABEL: [1]}).cast({c.LABEL: pl.Int32})
+    always = {"i09", "i08", "i07", "i06", "i05", "i03", "i02", "i01", "i00"}
+    for seed in range(40):
+        found = training_rows(
+            agreed(), known, as_of=START, negatives_per_user=5, rng=np.random.default_rng(seed), negatives=kind
+        ).filter(pl.col(c.LABEL) == 0)
+        assert found.height == 5
+        always &= set(found[c.ITEM_ID])
+    assert always == set(["i09", "i08", "i07", "i06", "i05"][:certain])
+
+
+@pytest.mark.parametrize("kind", ["random", "mixed", "hard"])
+def test_the_rows_stand_for_all_candidates(kind):
+    """But with hard negatives alone, where what is left out has nobody to stand for it."""
+    known = pl.DataFrame({c.USER_ID: ["u"], c.ITEM_ID: ["i04"], c.LABEL: [1]}).cast({c.LABEL: pl.Int32})
+    found = training_rows(
+        agreed(), known, as_of=START, negatives_per_user=5, rng=np.random.default_rng(1), negatives=kind
+    )
+    assert found[c.STANDS_FOR].sum() == pytest.approx(10 if kind != "hard" else 6)
+    assert found.filter(pl.col(c.LABEL) > 0)[c.STANDS_FOR].to_list() == [1.0]
+
+
 def test_nobody_is_not_an_error():
     assert rows(frame=candidates().clear()).is_empty()

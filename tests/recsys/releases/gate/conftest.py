@@ -105,7 +105,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         files = tamper({**to_learn(log, as_of), **to_judge(log, as_of), **served})
         for name, frame in files.items():
             store.put_frame(name, frame)
-        features = FeatureSet.of([spec.kind for spec in log.site.candidates])
+        features = FeatureSet.of_site(log.site)
         rng = np.random.default_rng(log.site.ranker.seed)
         ranker = Ranker(features, log.site.ranker).fit(files[f.CANDIDATES_TRAIN], rng=rng)
         ranker.save(folder / "ranker")
@@ -124,7 +124,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
         )
         store.put_json(f.MANIFEST, manifest.model_dump(mode="json"))
         window_start = as_of - timedelta(days=log.site.windows.evaluation_days)
-        incumbent = live and Incumbent.of(live, features, window_start=window_start)
+        incumbent = live and Incumbent.of(live, features, log, window_start=window_start)
         found = examine(log, store, manifest, ranker, incumbent=incumbent, refused=refused)
         store.put_frame(f.RECOMMENDATIONS, found.served)
         return Made(store, ranker, found)
