@@ -1,4 +1,4 @@
-"""What runs, where, how healthy, how old each site's live release is, and which of its days were refused."""
+"""What runs, where, how healthy, how old each site's live release is, and what was refused: releases and days."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +13,13 @@ from recsys.errors import RecsysError, StoreError
 from recsys.layout import Settings
 from recsys.local import lock
 from recsys.local.servers import Server, servers
-from recsys.serving.lifecycle import live_release
+from recsys.serving.lifecycle import live_release, releases
 from recsys.sites import site_ids
 
 REFUSED_SHOWN = 5
 "Newest refused partitions that a person is shown of each site."
+NOT_LIVE = ("refused", "failed")
+"States of a newest release that a person is told of."
 
 ADDRESSES: dict[str, Callable[[Settings], str]] = {
     "postgres": lambda s: f"{s.recsys_postgres_host}:{s.recsys_postgres_port}/{s.recsys_postgres_database}",
@@ -36,7 +38,8 @@ def status(settings: Settings, *, now: datetime) -> dict[str, Any]:
         ``supervisor``: process id of the running `up`, or null. ``healthy``: every server answers.
         ``servers``: by name ``{"healthy", "address", "problem"}``, problem null where there is none.
         ``sites``: by name ``{"release_id", "activated_at", "age_seconds", "problem"}``, nulls where nothing is live;
-        and ``refused``: partitions that were refused when they were ingested last, in order of time, as
+        ``not_live``: the newest release as ``{"release_id", "state", "reason"}`` where it was refused or failed, else
+        null; and ``refused``: partitions that were refused when they were ingested last, in order of time, as
         ``{"partition", "why", "report"}``; null where the event log cannot be read.
     """
     known = servers(settings)
@@ -71,6 +74,10 @@ def render(found: dict[str, Any]) -> Table:
         else:
             age = timedelta(seconds=round(site["age_seconds"]))
             table.add_row(name, f"live for {age}", site["release_id"])
+        if newest := site["not_live"]:
+            table.add_row(
+                "", f"the newest release does not go live. {newest['reason'] or newest['state']}", newest["release_id"]
+            )
         refused = site["refused"] or []
         for each in refused[-REFUSED_SHOWN:]:
             table.add_row("", f"{each['partition']} refused: {each['why']}", each["report"])
@@ -95,11 +102,14 @@ def _live(settings: Settings, site: str, now: datetime) -> dict[str, Any]:
     nothing = {"release_id": None, "activated_at": None, "age_seconds": None}
     try:
         live = live_release(settings.postgres_dsn(), site)
+        newest = releases(settings.postgres_dsn(), site, limit=1)
     except RecsysError as error:
-        return nothing | {"problem": str(error)}
+        return nothing | {"not_live": None, "problem": str(error)}
+    told = [each.model_dump(include={"release_id", "state", "reason"}) for each in newest if each.state in NOT_LIVE]
+    not_live = {"not_live": told[0] if told else None}
     if live is None:
-        return nothing | {"problem": None}
-    return {
+        return nothing | not_live | {"problem": None}
+    return not_live | {
         "release_id": live.release_id,
         "activated_at": live.activated_at.isoformat(),
         "age_seconds": (now - live.activated_at).total_seconds(),

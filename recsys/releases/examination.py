@@ -1,11 +1,12 @@
 """A release before the gate: judged on its evaluation window, its slates made and measured, the decision taken."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
-import numpy as np
 import polars as pl
 
+from recsys.datasets.splits import cut_windows
 from recsys.evaluation.contestants import LIVE, RANKED
 from recsys.evaluation.gate import Evidence, GateDecision, decide
 from recsys.ranking.ranker import Ranker
@@ -14,9 +15,9 @@ from recsys.releases.gating import gather
 from recsys.releases.incumbent import Incumbent
 from recsys.releases.judging import Judgement, judge
 from recsys.releases.manifest import ReleaseManifest
-from recsys.releases.moments import EXPLAINED_BY, Log, Moment
-from recsys.releases.rearranging import reranking
-from recsys.releases.slates import recommendations, slates
+from recsys.releases.moments import Log
+from recsys.releases.rearranging import own_slates
+from recsys.releases.served import moment_served, served_slates
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def examine(
         refused: partitions of the last days that were refused when they were ingested last.
     """
     judgement = _judged(log, store, manifest, ranker, incumbent)
-    moment = log.at(manifest.as_of, rng=np.random.default_rng(manifest.seed), specs=[EXPLAINED_BY])
-    served = _ranked(log, store, manifest, moment, ranker)
+    moment = moment_served(log, manifest)
+    served = served_slates(log, store, manifest, moment, ranker)
     evidence = gather(
         log,
         store,
@@ -69,17 +70,14 @@ def examine(
 def _judged(
     log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, ranker: Ranker, incumbent: Incumbent | None
 ) -> Judgement:
-    """Beside the live release: its ranker on the same candidates, or else what it shows."""
+    """Beside the live release: its ranker on the same candidates, or on its own, or else what it showed."""
+    mine = {RANKED: ranker}
     if incumbent is None or incumbent.not_compared is not None:
-        return judge(log, store, manifest, {RANKED: ranker})
-    if incumbent.ranker is not None:
-        return judge(log, store, manifest, {RANKED: ranker, LIVE: incumbent.ranker})
-    return judge(log, store, manifest, {RANKED: ranker}, published={LIVE: incumbent.shown_to})
-
-
-def _ranked(log: Log, store: f.ReleaseFiles, manifest: ReleaseManifest, moment: Moment, ranker: Ranker) -> pl.DataFrame:
-    site, rows = log.site, store.get_frame(f.CANDIDATES_INFERENCE)
-    sources, size = [spec.kind for spec in site.candidates], site.serving.slate_size
-    ranked = slates(rows, ranker.score(rows), sources, size, weigh=moment.repeat_weights)
-    rerank = reranking(log, moment, seed=manifest.seed)
-    return recommendations(rerank(ranked) if rerank else ranked, store.get_frame(f.EXCLUDED), moment.explainer)
+        return judge(log, store, manifest, mine)
+    if incumbent.shares_candidates:
+        return judge(log, store, manifest, {**mine, LIVE: incumbent.ranker})
+    if incumbent.site is None:
+        return judge(log, store, manifest, mine, others={LIVE: incumbent.shown_to})
+    theirs = replace(log, site=incumbent.site)
+    window = cut_windows(manifest.as_of, log.site.windows).evaluation
+    return judge(log, store, manifest, mine, others={LIVE: partial(own_slates, theirs, incumbent.ranker, window.start)})

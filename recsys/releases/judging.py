@@ -1,6 +1,6 @@
 """A release on its evaluation window: its slates beside those of others, on candidates that knew nothing of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,10 @@ from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import EXPLAINED_BY, Log, Moment
 from recsys.releases.rearranging import reranking
 from recsys.releases.replay import cut
-from recsys.releases.slates import contestants
+from recsys.releases.slates import EVALUATED, contestants
+from recsys.types import UserId
 
-Shown = Callable[[pl.Series], pl.DataFrame]
+Shown = Callable[[Sequence[UserId]], pl.DataFrame]
 """Users → user_id, item_id, rank."""
 
 
@@ -45,7 +46,7 @@ def judge(
     manifest: ReleaseManifest,
     rankers: Mapping[str, Ranker],
     *,
-    published: Mapping[str, Shown] | None = None,
+    others: Mapping[str, Shown] | None = None,
 ) -> Judgement:
     """How the rankers do, and each generator alone; every ranker's slates are re-ranked as the site asks.
 
@@ -54,7 +55,7 @@ def judge(
         store: the release's files.
         manifest: says when.
         rankers: by name; RANKED is the release's own.
-        published: by name, what others showed before the window; judged as it is.
+        others: by name, what others would have shown at the start of the window; judged as it is.
     """
     site, rng = log.site, np.random.default_rng(manifest.seed)
     window = cut_windows(manifest.as_of, site.windows).evaluation
@@ -68,7 +69,8 @@ def judge(
         rerank=reranking(log, moment, seed=manifest.seed),
         weigh=moment.repeat_weights,
     )
-    slates |= {name: shown(truth[c.USER_ID]) for name, shown in (published or {}).items()}
+    users = truth[c.USER_ID].unique().sort().to_list()
+    slates |= {name: _judged(shown(users)) for name, shown in (others or {}).items()}
     report = evaluate(
         slates,
         truth,
@@ -80,3 +82,8 @@ def judge(
     )
     generators = store.get_frame(f.GENERATORS) if store.has(f.GENERATORS) else None
     return Judgement(report, slates, truth, rows, generators, moment)
+
+
+def _judged(slates: pl.DataFrame) -> pl.DataFrame:
+    """The positions that count."""
+    return slates.select(c.USER_ID, c.ITEM_ID, c.RANK).filter(pl.col(c.RANK) <= EVALUATED)

@@ -1,7 +1,7 @@
 """Where a release came from: everything needed to explain or repeat it."""
 
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from pydantic import AwareDatetime, Field
 
@@ -30,6 +30,8 @@ class ReleaseManifest(Frozen):
     "Of the event-log partitions that were read."
     partitions: int
     config_hash: str
+    config: dict[str, Any] = Field(default_factory=dict)
+    "The site's configuration as it was used, with tuned parameters; empty in manifests of older versions."
     code_version: str
     feature_hash: str
     seed: int

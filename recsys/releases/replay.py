@@ -1,8 +1,8 @@
 """Whether what is known at a moment changes when all that came later is taken out of the log: it must not."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -19,8 +19,10 @@ TOLERANCE: Final = 1e-4
 
 def cut(log: Log, moment: datetime) -> Log:
     """The log as it was at ``moment``, exclusive: what came later is not in it."""
-    earlier = pl.col(c.TIMESTAMP) < moment
-    return replace(log, interactions=log.interactions.filter(earlier), item_updates=log.item_updates.filter(earlier))
+    parts = {each.name: getattr(log, each.name) for each in fields(log)}
+    frames = {name: part for name, part in parts.items() if isinstance(part, pl.DataFrame)}
+    earlier: dict[str, Any] = {name: frame.filter(pl.col(c.TIMESTAMP) < moment) for name, frame in frames.items()}
+    return replace(log, **earlier)
 
 
 def knows_later(rows: pl.DataFrame, moment: Moment, *, rng: np.random.Generator) -> list[str]:

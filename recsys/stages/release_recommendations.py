@@ -77,7 +77,7 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId, by: s
     erased = context.erased(site)
     log = Log.read(context.datasets, config, as_of=manifest.as_of, erased=erased)
     ranker = load_ranker(store)
-    incumbent = _incumbent(context, config, manifest, ranker.features)
+    incumbent = _incumbent(context, log, manifest, ranker.features)
     found = examine(log, store, manifest, ranker, incumbent=incumbent, refused=_refused(context, config, manifest))
     decision = found.decision
     manifest = manifest.with_files({f.RECOMMENDATIONS: store.put_frame(f.RECOMMENDATIONS, found.served)})
@@ -154,13 +154,12 @@ def _told(report: EvaluationReport, evidence: Evidence, decision: GateDecision) 
     return {**parts, **report.model_dump(mode="json")}
 
 
-def _incumbent(
-    context: StageContext, site: SiteConfig, manifest: ReleaseManifest, features: FeatureSet
-) -> Incumbent | None:
+def _incumbent(context: StageContext, log: Log, manifest: ReleaseManifest, features: FeatureSet) -> Incumbent | None:
     """The live release; None where there is none, or where it is this one."""
+    site = log.site
     live = lifecycle.live_release(context.dsn, site.site)
     if live is None or live.release_id == manifest.release_id:
         return None
     window = cut_windows(manifest.as_of, site.windows).evaluation
     store = f.ReleaseFiles(context.blobs, site.site, live.release_id)
-    return Incumbent.of(store, features, window_start=window.start)
+    return Incumbent.of(store, features, log, window_start=window.start)

@@ -8,6 +8,8 @@ from rich.console import Console
 from recsys.errors import PartitionRefused
 from recsys.layout import Settings
 from recsys.local.status import REFUSED_SHOWN, render, status
+from recsys.serving import lifecycle
+from recsys.serving.migrate import migrate
 from recsys.sites import add_site
 from recsys.stages import ingest_events
 from recsys.stages.context import open_context
@@ -66,3 +68,25 @@ def test_what_was_refused_is_unknown_while_the_event_log_cannot_be_read(shop):
     settings, _ = shop
     away = settings.model_copy(update={"recsys_data_url": "s3://recsys/data"})
     assert status(away, now=NOW)["sites"]["online_retail"]["refused"] is None
+
+
+def test_a_newest_release_that_was_refused_is_told_with_the_sentence_why(createdb, tmp_path):
+    settings = createdb().model_copy(update={"recsys_home": tmp_path, "recsys_data_url": str(tmp_path / "data")})
+    dsn = settings.postgres_dsn()
+    migrate(dsn)
+    add_site(settings.sites_dir, "demo_shop")
+    for number, state in enumerate(("gated", "refused")):
+        at = NOW.replace(hour=number)
+        lifecycle.record_release(dsn, "demo_shop", f"r{number}", as_of=at, at=at, state=state, reason="Refused: why.")
+    found = status(settings, now=NOW)
+    assert found["sites"]["demo_shop"]["not_live"] == {
+        "release_id": "r1",
+        "state": "refused",
+        "reason": "Refused: why.",
+    }
+    console = Console(width=300, record=True, file=StringIO())
+    console.print(render(found))
+    assert "the newest release does not go live. Refused: why." in console.export_text()
+    at = NOW.replace(hour=2)
+    lifecycle.record_release(dsn, "demo_shop", "r2", as_of=at, at=at, state="gated")
+    assert status(settings, now=NOW)["sites"]["demo_shop"]["not_live"] is None

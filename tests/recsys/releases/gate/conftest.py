@@ -117,6 +117,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
             as_of=as_of,
             data_hash="d",
             partitions=DAYS,
+            config=log.site.model_dump(mode="json"),
             config_hash="c",
             code_version="v",
             feature_hash=features.hash,
