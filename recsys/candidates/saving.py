@@ -13,6 +13,7 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from recsys import columns as c
 from recsys.candidates.generator import CandidateGenerator, State
 from recsys.candidates.registry import build_generators
 from recsys.errors import ReleaseError
@@ -46,7 +47,7 @@ def save(generator: CandidateGenerator, folder: Path) -> None:
     np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
     described = {
         "format": FORMAT,
-        "kind": generator.name,
+        c.KIND: generator.name,
         "params": generator.params.model_dump(mode="json"),
         "state": {name: _form(learned) for name, learned in state.items()},
     }
@@ -65,7 +66,7 @@ def load(folder: Path) -> CandidateGenerator:
             f"{folder / DESCRIPTION}: found format {described['format']}, expected {FORMAT}; load it with the version "
             "of this library that wrote it, or train again"
         )
-    [generator] = build_generators([ComponentSpec(kind=described["kind"], params=described["params"])])
+    [generator] = build_generators([ComponentSpec(kind=described[c.KIND], params=described["params"])])
     with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
         state: State = {name: _read(folder, arrays, name, form) for name, form in described["state"].items()}
     return generator.restore(state)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import typer
 from rich import get_console
 
-from recsys.cli import events, offline, releases, sites, stages, stream, tuning
+from recsys.cli import events, lineage, offline, pipeline, releases, sites, stages, stream, tuning
 from recsys.cli.options import AsJson
 from recsys.cli.printing import print_json
 from recsys.errors import RecsysError
@@ -18,11 +18,12 @@ app = typer.Typer(
     add_completion=False,
     help="A recommender platform on Airflow.",
 )
-for commands in (stages, events, stream, tuning):
+for commands in (stages, events, stream, tuning, lineage):
     app.add_typer(commands.app)
 app.add_typer(sites.app, name="sites")
 app.add_typer(releases.app, name="releases")
 app.add_typer(offline.app, name="offline")
+app.add_typer(pipeline.app, name="pipeline")
 
 
 def main() -> None:

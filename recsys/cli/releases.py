@@ -1,6 +1,5 @@
 """``recsys releases``: what is live, what was, and why."""
 
-import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 from rich import get_console
 from rich.table import Column, Table
 
+from recsys.cli.lineage import chain
 from recsys.cli.options import AsJson, Reason, Site, operator
 from recsys.cli.printing import print_json, show
 
@@ -40,11 +40,11 @@ def list_releases(site: Site, as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show_release(release_id: ReleaseArgument, site: Site, as_json: AsJson = False) -> None:
-    """Prints where a release came from: manifest, report and decision."""
+    """Prints what a release is made of: models, features, partitions, source files; with --json, its report too."""
     from recsys.stages import change_release
 
     found = change_release.shown(site=site, release_id=release_id)
-    print_json(found) if as_json else get_console().print_json(json.dumps(found, default=str))
+    print_json(found) if as_json else get_console().print(chain(found), highlight=False)
 
 
 @app.command("diff")

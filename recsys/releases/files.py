@@ -30,6 +30,9 @@ EXCLUDED: Final = "excluded.parquet"
 RECOMMENDATIONS: Final = "recommendations.parquet"
 CATBOOST_MODEL: Final = "catboost_model.cbm"
 RANKER: Final = "ranker.json"
+FITTED: Final = "generators"
+"""Folder of the generators that propose what is served, one folder each."""
+LINEAGE: Final = "lineage.json"
 REPORT: Final = "report.json"
 PAGE: Final = "report.html"
 MANIFEST: Final = "manifest.json"
@@ -70,6 +73,19 @@ class ReleaseFiles:
     def put_json(self, name: str, content: dict[str, Any]) -> dict[str, Any]:
         return self.put_bytes(name, json.dumps(content, sort_keys=True, indent=1).encode())
 
+    def put_folder(self, name: str, folder: Path) -> dict[str, dict[str, Any]]:
+        """Stores every file of ``folder``, however deep, under ``name``; returns what a manifest says of each."""
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        named = {f"{name}/{path.relative_to(folder).as_posix()}": path for path in files}
+        return {name: self.put_bytes(name, path.read_bytes()) for name, path in named.items()}
+
+    def get_folder(self, name: str, folder: Path) -> None:
+        """Brings every file that lies under ``name`` into ``folder``, which is made when absent."""
+        folder.mkdir(parents=True, exist_ok=True)
+        start = self.key(f"{name}/")
+        for key in self.blobs.list(start):
+            self.blobs.download(key, folder / key.removeprefix(start))
+
     def get_bytes(self, name: str) -> bytes:
         """Raises ReleaseError when the release has no such file."""
         if not self.has(name):
@@ -81,6 +97,12 @@ class ReleaseFiles:
 
     def get_frame(self, name: str) -> pl.DataFrame:
         return pl.read_parquet(BytesIO(self.get_bytes(name)))
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        """The same, read as far as is asked for."""
+        return pl.scan_parquet(
+            self.blobs.location(self.key(name)), storage_options=self.blobs.storage_options, glob=False
+        )
 
     def get_json(self, name: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self.get_bytes(name))

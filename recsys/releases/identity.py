@@ -5,10 +5,12 @@ The same four give the same release_id, so a run that was killed and started aga
 
 import hashlib
 import json
+import subprocess
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from recsys.sites import SiteConfig
 from recsys.types import ReleaseId
@@ -38,6 +40,20 @@ def code_version() -> str:
         digest.update(f"{name}\n{len(text)}\n".encode())
         digest.update(text)
     return digest.hexdigest()
+
+
+@cache
+def git_commit() -> str | None:
+    """The commit of the checkout that the library runs from, ``-dirty`` where it was changed since; None: installed."""
+    checkout = Path(str(files("recsys"))).parent
+    if not (checkout / ".git").exists():
+        return None
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no git here, or one that refuses another user's checkout
+        return None
+    return said.stdout.strip()
 
 
 def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:

@@ -1,5 +1,6 @@
 """Where a release came from: everything needed to explain or repeat it."""
 
+import platform
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -7,7 +8,15 @@ from pydantic import AwareDatetime, Field
 
 from recsys.types import Frozen, ReleaseId, SiteId
 
-LIBRARIES: Final = ("polars", "numpy", "implicit", "catboost", "mlflow")
+LIBRARIES: Final = (
+    *("catboost", "gensim", "implicit", "mlflow", "numpy", "polars", "pyarrow", "scikit-learn", "scipy"),
+)
+"""Those whose version may change what is computed."""
+
+
+def installed() -> dict[str, str]:
+    """Versions of ``LIBRARIES``, and of Python."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
 class FileEntry(Frozen):
@@ -20,7 +29,10 @@ class FileEntry(Frozen):
 
 
 class ReleaseManifest(Frozen):
-    """The lineage of one release, by content hash. Grows with each stage; nothing written is changed later."""
+    """The lineage of one release, by content hash. Grows with each stage; nothing written is changed later.
+
+    What was read stands in ``lineage.json`` beside it, which is one of ``files``.
+    """
 
     release_id: ReleaseId
     site: SiteId
@@ -33,13 +45,18 @@ class ReleaseManifest(Frozen):
     config: dict[str, Any] = Field(default_factory=dict)
     "The site's configuration as it was used, with tuned parameters; empty in manifests of older versions."
     code_version: str
+    "Hash of the library's source files."
+    git_commit: str | None = None
+    "Of the checkout that ran, with -dirty where files were changed since; None where it was installed."
     feature_hash: str
     seed: int
-    libraries: dict[str, str] = Field(default_factory=lambda: {name: version(name) for name in LIBRARIES})
+    libraries: dict[str, str] = Field(default_factory=installed)
     files: dict[str, FileEntry] = Field(default_factory=dict)
     mlflow_run_id: str | None = None
     model_version: str | None = None
     "Version of the site's ranker in the MLflow registry."
+    generators_version: str | None = None
+    "Version of the site's generators there."
 
     def with_files(self, files: dict[str, dict[str, object]]) -> "ReleaseManifest":
         """The same manifest with these files added."""

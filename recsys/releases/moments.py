@@ -52,9 +52,20 @@ class Log:
     "Schema IMPRESSIONS: what was shown."
 
     @classmethod
-    def read(cls, store: DatasetStore, site: SiteConfig, *, as_of: datetime, erased: Mapping[UserId, datetime]) -> Self:
-        """What the event log says before ``as_of``, exclusive, but what ``erased`` users did before they asked."""
-        manifests = partitions_before(store, site.site, as_of)
+    def read(
+        cls,
+        store: DatasetStore,
+        site: SiteConfig,
+        *,
+        as_of: datetime,
+        erased: Mapping[UserId, datetime],
+        partitions: Sequence[Manifest] | None = None,
+    ) -> Self:
+        """What the event log says before ``as_of``, exclusive, but what ``erased`` users did before they asked.
+
+        ``partitions``: which to read; by default all that reach before ``as_of``, as they are now.
+        """
+        manifests = partitions_before(store, site.site, as_of) if partitions is None else partitions
         read = {*NEEDED, *read_of_the_catalogue(site.candidates)}
         told = [name for name in ITEM_UPDATES if name in read]
         steps = Steps()

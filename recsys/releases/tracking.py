@@ -1,62 +1,74 @@
-"""MLflow: the run of a training, and the registry of each site's ranker.
+"""MLflow: the run of a training, and the registry of each site's models.
 
 Artifacts go through the tracking server, which keeps them on S3; a client needs its address alone. MLflow prints where
 a run can be seen; that goes to stderr, so that stdout stays the caller's.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Final
 
 import polars as pl
 
+from recsys.releases import registry
 from recsys.types import ReleaseId, SiteId
 
-if TYPE_CHECKING:
-    from catboost import CatBoost
-
+LIVE: Final = "live"
+CHALLENGER: Final = "challenger"
+RELEASE: Final = "release_id"
+"""Tag of runs and model versions."""
 TOP_FEATURES_SHOWN = 30
 OF_THE_CURVE = 0
 """Time of the points of a curve: they have steps, not times. The final value of the same metric has one."""
 
 
 @dataclass(frozen=True)
-class TrackedModel:
-    """Where MLflow keeps a trained ranker."""
+class TrackedModels:
+    """Where MLflow keeps what was trained."""
 
     run_id: str
-    version: str
+    ranker: str
+    "Version of ``<site>-ranker``."
+    generators: str
+    "Version of ``<site>-generators``."
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """One site's experiment and registered model on an MLflow server."""
+    """One site's experiment and registered models on an MLflow server."""
 
     uri: str
     site: SiteId
 
     @property
-    def model_name(self) -> str:
+    def ranker_name(self) -> str:
         return f"{self.site}-ranker"
 
-    def log_ranker(
+    @property
+    def generators_name(self) -> str:
+        return f"{self.site}-generators"
+
+    def log_training(
         self,
         *,
         release_id: ReleaseId,
-        model: "CatBoost",
+        ranker: Path,
+        generators: Path,
         params: Mapping[str, Any],
         metrics: Mapping[str, float],
         curve: pl.DataFrame,
         importances: pl.DataFrame,
         documents: Mapping[str, dict[str, Any]],
-    ) -> TrackedModel:
-        """Logs one training as a finished run and registers its model; an unfinished run of it is closed first.
+    ) -> TrackedModels:
+        """Logs one training as a finished run and registers its models; an unfinished run of it is closed first.
 
         Args:
-            release_id: names the run; also a tag of the run and of the model version.
-            model: a fitted CatBoost model, logged in CatBoost's own format.
+            release_id: names the run; also a tag of the run and of the model versions.
+            ranker: folder of ``Ranker.save``.
+            generators: folder with one folder per generator, as ``candidates.saving.save`` writes them.
             params: hyperparameters, hashes, code version.
             metrics: final values by name.
             curve: one row per iteration, one float column per metric.
@@ -70,7 +82,7 @@ class Tracking:
         self._close_unfinished(experiment.experiment_id, release_id)
         with (
             redirect_stdout(sys.stderr),
-            mlflow.start_run(run_name=release_id, tags={"release_id": release_id, "site": self.site}) as run,
+            mlflow.start_run(run_name=release_id, tags={RELEASE: release_id, "site": self.site}) as run,
         ):
             mlflow.log_params(dict(params))
             mlflow.log_metrics({_metric(name): value for name, value in metrics.items()})
@@ -79,12 +91,11 @@ class Tracking:
                 mlflow.log_dict(content, name)
             mlflow.log_figure(_importance_plot(importances), "feature_importance.png")
             mlflow.log_dict(dict(importances.iter_rows()), "feature_importance.json")
-            logged = mlflow.catboost.log_model(
-                model, name="ranker", registered_model_name=self.model_name, pip_requirements=["catboost"]
-            )
-            version = str(logged.registered_model_version)
-            mlflow.MlflowClient().set_model_version_tag(self.model_name, version, "release_id", release_id)
-        return TrackedModel(run_id=run.info.run_id, version=version)
+            versions = [
+                self._register(name, folder, release_id)
+                for name, folder in ((self.ranker_name, ranker), (self.generators_name, generators))
+            ]
+        return TrackedModels(run.info.run_id, *versions)
 
     def log_evaluation(self, run_id: str, metrics: Mapping[str, float], report: dict[str, Any], page: str) -> None:
         """Adds what the later window said to the run of the training; ``page`` is the same as HTML, for people."""
@@ -95,6 +106,28 @@ class Tracking:
             mlflow.log_metrics({_metric(name): value for name, value in metrics.items()})
             mlflow.log_dict(report, "evaluation_report.json")
             mlflow.log_text(page, "report.html")
+
+    def log_files(
+        self,
+        *,
+        release_id: ReleaseId,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        artifacts: Sequence[Path],
+    ) -> str:
+        """A finished run with these files under their own names; returns its id."""
+        import mlflow
+
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_experiment(self.site)
+        tags = {RELEASE: release_id, "site": self.site}
+        with redirect_stdout(sys.stderr), mlflow.start_run(run_name=f"dvc {release_id}", tags=tags) as run:
+            mlflow.log_params(dict(params))
+            mlflow.log_metrics({_metric(name): value for name, value in metrics.items()})
+            for path in artifacts:
+                mlflow.log_artifact(str(path))
+        run_id: str = run.info.run_id
+        return run_id
 
     def curve(self, run_id: str, metric: str) -> list[float]:
         """The metric after each tree, as ``log_ranker`` logged it; none where the run has no such curve."""
@@ -111,17 +144,40 @@ class Tracking:
         return f"{self.uri}/#/experiments/{run.info.experiment_id}/runs/{run_id}/artifacts"
 
     def point(self, alias: str, version: str) -> None:
-        """Moves an alias (``live``, ``challenger``) of the site's ranker to a version."""
+        """Moves an alias (``live``, ``challenger``) to a version of the site's ranker and the generators beside it.
+
+        What becomes live is no challenger any more.
+        """
         import mlflow
 
-        mlflow.MlflowClient(tracking_uri=self.uri).set_registered_model_alias(self.model_name, alias, version)
+        client = mlflow.MlflowClient(tracking_uri=self.uri)
+        for name, each in self._versions_of_one_run(client, version).items():
+            client.set_registered_model_alias(name, alias, each)
+            challenger = client.get_registered_model(name).aliases.get(CHALLENGER)
+            if alias == LIVE and challenger == each:
+                client.delete_registered_model_alias(name, CHALLENGER)
+
+    def _versions_of_one_run(self, client: Any, version: str) -> dict[str, str]:
+        """By name; the ranker alone, where a version of this library trained it that registered nothing else."""
+        run_id = client.get_model_version(self.ranker_name, version).run_id
+        beside = client.search_model_versions(f"name = '{self.generators_name}' and run_id = '{run_id}'")
+        return {self.ranker_name: version, **{found.name: str(found.version) for found in beside[:1]}}
+
+    def _register(self, name: str, folder: Path, release_id: ReleaseId) -> str:
+        from mlflow.models import Model
+
+        tags = {RELEASE: release_id}
+        logged = Model.log(
+            None, flavor=registry, registered_model_name=name, name=folder.name, tags=tags, folder=folder
+        )
+        return str(logged.registered_model_version)
 
     def _close_unfinished(self, experiment_id: str, release_id: ReleaseId) -> None:
         """A run that was killed half-way is marked so, not left running for ever."""
         import mlflow
 
         client = mlflow.MlflowClient()
-        unfinished = f"tags.release_id = '{release_id}' and attributes.status = 'RUNNING'"
+        unfinished = f"tags.{RELEASE} = '{release_id}' and attributes.status = 'RUNNING'"
         for run in client.search_runs([experiment_id], unfinished):
             client.set_terminated(run.info.run_id, status="KILLED")
 

@@ -4,15 +4,21 @@ Each moment sees only what was known before it: the starts of the label windows 
 of the evaluation window (what the release is judged on), and as_of (what is served).
 """
 
+import tempfile
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from pydantic import AwareDatetime
 
 from recsys import columns as c
+from recsys.candidates.generator import CandidateGenerator
 from recsys.candidates.pool import generator_report
 from recsys.candidates.popularity import top_popular
+from recsys.candidates.saving import save
 from recsys.datasets.manifest import Manifest
 from recsys.datasets.splits import Window, cut_windows
 from recsys.datasets.store import data_hash
@@ -20,7 +26,8 @@ from recsys.errors import NotEnoughData
 from recsys.features.feature_set import FeatureSet
 from recsys.ranking.training_rows import drawn, gains, training_rows
 from recsys.releases import files as f
-from recsys.releases.identity import code_version, config_hash, release_id
+from recsys.releases.identity import code_version, config_hash, git_commit, release_id
+from recsys.releases.lineage import Lineage
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import EXPLAINED_BY, PAIR, Log, partitions_before
 from recsys.serving.files import CATALOGUE
@@ -49,7 +56,9 @@ class CandidatesReport(Frozen):
 
 
 def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | None = None) -> CandidatesReport:
-    """Builds the candidates of the release that log, configuration, code and ``as_of`` determine; safe to run again.
+    """Builds the candidates of the release that log, configuration, code and ``as_of`` determine.
+
+    Run again, it finds them built and computes nothing.
 
     Users who asked to be forgotten leave the log first.
 
@@ -66,18 +75,42 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
     erase_users.run(site=site, context=context)
     manifests = partitions_before(context.datasets, site, as_of)
     as_of = as_of or _end_of(manifests, site)
-    manifest = _describe(config, manifests, as_of)
+    manifest = describe(config, manifests, as_of)
     state = record_release(context.dsn, site, manifest.release_id, as_of=as_of, at=context.now())
     if state != "building":
         return CandidatesReport(site=site, release_id=manifest.release_id, as_of=as_of, unchanged=True, rows={})
-    log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site))
     store = f.ReleaseFiles(context.blobs, site, manifest.release_id)
-    frames = {**to_learn(log, as_of), **to_judge(log, as_of), **_to_serve(log, as_of)}
-    written = {name: store.put_frame(name, frame) for name, frame in frames.items()}
-    of_the_data = {name: facts for name, facts in written.items() if name != f.GENERATORS}  # no two runs take as long
-    store.put_json(f.MANIFEST, manifest.with_files(of_the_data).model_dump(mode="json"))
-    rows = {name: frame.height for name, frame in frames.items()}
+    built = _built_before(store)
+    if built is None:
+        log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site), partitions=manifests)
+        built = manifest.with_files(build(log, as_of, Lineage(partitions=tuple(manifests)), store))
+        store.put_json(f.MANIFEST, built.model_dump(mode="json"))
+    rows = {name: entry.rows for name, entry in built.files.items() if entry.rows is not None}
     return CandidatesReport(site=site, release_id=manifest.release_id, as_of=as_of, unchanged=False, rows=rows)
+
+
+def build(log: Log, as_of: datetime, lineage: Lineage, store: f.ReleaseFiles) -> dict[str, dict[str, Any]]:
+    """Writes candidates, what is served beside them, the fitted generators and the lineage; says what a manifest needs.
+
+    The same log, ``as_of`` and lineage give the same bytes.
+    """
+    served, generators = to_serve(log, as_of)
+    frames = {**to_learn(log, as_of), **to_judge(log, as_of), **served}
+    written = {name: store.put_frame(name, frame) for name, frame in frames.items()}
+    del written[f.GENERATORS]  # no two runs take as long
+    with tempfile.TemporaryDirectory() as folder:
+        for generator in generators:
+            save(generator, Path(folder) / generator.name)
+        written |= store.put_folder(f.FITTED, Path(folder))
+    return {**written, f.LINEAGE: store.put_json(f.LINEAGE, lineage.model_dump(mode="json"))}
+
+
+def _built_before(store: f.ReleaseFiles) -> ReleaseManifest | None:
+    """The manifest, which is put last; None where there is none yet, or a file of it was lost."""
+    if not store.has(f.MANIFEST):
+        return None
+    manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
+    return manifest if f.LINEAGE in manifest.files and all(map(store.has, manifest.files)) else None
 
 
 def to_learn(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
@@ -127,13 +160,13 @@ def to_judge(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
     }
 
 
-def _to_serve(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
-    """What can be shown from ``as_of`` on."""
+def to_serve(log: Log, as_of: datetime) -> tuple[dict[str, pl.DataFrame], Sequence[CandidateGenerator]]:
+    """What can be shown from ``as_of`` on, and the generators that propose it."""
     site = log.site
     moment = log.at(as_of, rng=_rng(site))
     similar = moment if site.proposes(EXPLAINED_BY.kind) else log.at(as_of, rng=_rng(site), specs=[EXPLAINED_BY])
     recall = moment.recall
-    return {
+    frames = {
         f.CANDIDATES_INFERENCE: moment.rows(moment.users, k=site.candidates_per_source),
         f.SIMILAR: similar.explainer.similar(site.serving.similar_size),
         f.TOP_POPULAR: top_popular(recall.interactions, recall.items, n=POPULAR_ITEMS, per_category=POPULAR_ITEMS),
@@ -141,9 +174,11 @@ def _to_serve(log: Log, as_of: datetime) -> dict[str, pl.DataFrame]:
         f.EXCLUDED: moment.bought,
         f.CLICK_RATES: recall.knowledge.click_rates,
     }
+    return frames, recall.generators
 
 
-def _describe(config: SiteConfig, manifests: list[Manifest], as_of: datetime) -> ReleaseManifest:
+def describe(config: SiteConfig, manifests: Sequence[Manifest], as_of: datetime) -> ReleaseManifest:
+    """The manifest of the release that these determine, before anything is built."""
     digest = data_hash(manifests)
     return ReleaseManifest(
         release_id=release_id(config, as_of=as_of, data_hash=digest),
@@ -152,7 +187,9 @@ def _describe(config: SiteConfig, manifests: list[Manifest], as_of: datetime) ->
         data_hash=digest,
         partitions=len(manifests),
         config_hash=config_hash(config),
+        config=config.model_dump(mode="json"),
         code_version=code_version(),
+        git_commit=git_commit(),
         feature_hash=FeatureSet.of_site(config).hash,
         seed=config.ranker.seed,
     )

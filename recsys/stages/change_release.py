@@ -4,6 +4,7 @@ from typing import Any
 
 from recsys.errors import ReleaseError
 from recsys.releases import files as f
+from recsys.releases.lineage import described
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle, publishing
@@ -23,14 +24,11 @@ def listed(*, site: SiteId, context: StageContext | None = None) -> list[Release
 
 
 def shown(*, site: SiteId, release_id: ReleaseId, context: StageContext | None = None) -> dict[str, Any]:
-    """Where a release came from and how it was judged: summary, manifest and report, as JSON values."""
+    """Where a release came from and how it was judged: summary, manifest, lineage, ranker, report."""
     context = context or open_context()
     summary = _find(context, site, release_id)
     store = f.ReleaseFiles(context.blobs, site, release_id)
-    parts = {
-        name: store.get_json(file) for name, file in (("manifest", f.MANIFEST), ("report", f.REPORT)) if store.has(file)
-    }
-    return {**summary.model_dump(mode="json"), **parts}
+    return {**summary.model_dump(mode="json"), **described(store)}
 
 
 def judged(*, site: SiteId, context: StageContext | None = None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The ranker of a release: learned on candidates_train, logged to MLflow, kept with the release."""
 
-import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -37,7 +37,7 @@ class RankerReport(Frozen):
 
 
 def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageContext | None = None) -> RankerReport:
-    """Trains the ranker of a release; safe to run again: the same candidates give the same model file.
+    """Trains the ranker of a release; run again, it finds it trained and computes nothing.
 
     Args:
         site: which site.
@@ -61,40 +61,74 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId) -> Ra
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
     rows = store.get_frame(f.CANDIDATES_TRAIN)
-    ranker = Ranker(FeatureSet.of_site(config), config.ranker).fit(rows, rng=np.random.default_rng(config.ranker.seed))
-    with tempfile.TemporaryDirectory() as folder:
-        ranker.save(Path(folder))
-        described = json.loads((Path(folder) / f.RANKER).read_text(encoding="utf-8"))
-        written = {
-            name: store.put_bytes(name, (Path(folder) / name).read_bytes()) for name in (f.CATBOOST_MODEL, f.RANKER)
-        }
-    tracked = Tracking(context.tracking_uri, site).log_ranker(
-        release_id=release_id,
-        model=ranker.model,
-        params=_params(ranker, manifest, rows),
-        metrics={"validation_ndcg@10": ranker.validation_ndcg, "trees": float(ranker.best_iteration)},
-        curve=ranker.curve(),
-        importances=ranker.importances(),
-        documents={f.MANIFEST: manifest.model_dump(mode="json"), f.RANKER: described},
-    )
-    added = {"mlflow_run_id": tracked.run_id, "model_version": tracked.version}
-    store.put_json(f.MANIFEST, manifest.with_files(written).model_copy(update=added).model_dump(mode="json"))
+    if manifest.mlflow_run_id is None:
+        ranker, written = train(config, store)
+        tracking = Tracking(context.tracking_uri, site)
+        manifest = _tracked(ranker, manifest.with_files(written), store, tracking, rows)
+        store.put_json(f.MANIFEST, manifest.model_dump(mode="json"))
+    found = store.get_json(f.RANKER)
     return RankerReport(
         site=site,
         release_id=release_id,
         rows=rows.height,
         users=rows[c.USER_ID].n_unique(),
-        trees=ranker.best_iteration,
-        loss=ranker.loss,
-        validation_ndcg=ranker.validation_ndcg,
-        mlflow_run_id=tracked.run_id,
-        model_version=tracked.version,
+        trees=found["trees"],
+        loss=found["loss"],
+        validation_ndcg=found["validation_ndcg"],
+        mlflow_run_id=manifest.mlflow_run_id or "",
+        model_version=manifest.model_version or "",
     )
+
+
+def train(config: SiteConfig, store: f.ReleaseFiles) -> tuple[Ranker, dict[str, dict[str, Any]]]:
+    """The ranker, whose files lie with the release afterwards; and what a manifest says of them.
+
+    The same candidates and configuration give the same bytes.
+    """
+    rows = store.get_frame(f.CANDIDATES_TRAIN)
+    ranker = Ranker(FeatureSet.of_site(config), config.ranker).fit(rows, rng=np.random.default_rng(config.ranker.seed))
+    with tempfile.TemporaryDirectory() as folder:
+        ranker.save(Path(folder))
+        written = {
+            name: store.put_bytes(name, (Path(folder) / name).read_bytes()) for name in (f.CATBOOST_MODEL, f.RANKER)
+        }
+    return ranker, written
+
+
+def _tracked(
+    ranker: Ranker, manifest: ReleaseManifest, store: f.ReleaseFiles, tracking: Tracking, rows: pl.DataFrame
+) -> ReleaseManifest:
+    """The training is a run in MLflow, its models are registered, and the manifest says where."""
+    with tempfile.TemporaryDirectory() as folder:
+        ranker.save(Path(folder) / "ranker")
+        store.get_folder(f.FITTED, Path(folder) / f.FITTED)
+        found = tracking.log_training(
+            release_id=manifest.release_id,
+            ranker=Path(folder) / "ranker",
+            generators=Path(folder) / f.FITTED,
+            params=_params(ranker, manifest, rows),
+            metrics={"validation_ndcg@10": ranker.validation_ndcg, "trees": float(ranker.best_iteration)},
+            curve=ranker.curve(),
+            importances=ranker.importances(),
+            documents={name: store.get_json(name) for name in (f.LINEAGE, f.RANKER)}
+            | {f.MANIFEST: manifest.model_dump(mode="json")},
+        )
+    added = {"mlflow_run_id": found.run_id, "model_version": found.ranker, "generators_version": found.generators}
+    return manifest.model_copy(update=added)
 
 
 def _params(ranker: Ranker, manifest: ReleaseManifest, rows: pl.DataFrame) -> dict[str, object]:
     lineage = manifest.model_dump(
-        include={"as_of", "data_hash", "partitions", "config_hash", "code_version", "feature_hash", "seed"}
+        include={
+            "as_of",
+            "data_hash",
+            "partitions",
+            "config_hash",
+            "code_version",
+            "git_commit",
+            "feature_hash",
+            "seed",
+        }
     )
     chosen = {"chosen_loss": ranker.loss}
     size = {"training_rows": rows.height, "training_users": rows[c.USER_ID].n_unique()}
