@@ -14,6 +14,7 @@ from recsys.candidates.generator import CANDIDATES, SESSION_CANDIDATES, SESSIONS
 from recsys.candidates.pool import no_pairs, no_session_pairs
 from recsys.candidates.saving import load, save
 from recsys.errors import DataError, NotFittedError
+from recsys.events.schema import TIME
 from recsys.testing import checkerboard as board
 
 SEED = 7
@@ -166,6 +167,23 @@ class CandidateGeneratorContract:
         broken = self.log().with_columns(pl.when(first).then(weight).otherwise(1.0).cast(pl.Float32).alias(c.WEIGHT))
         with pytest.raises(DataError, match="weight"):
             fitted(self.make, broken)
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    def test_a_value_that_is_no_number_is_refused_where_values_teach_and_does_not_matter_elsewhere(
+        self, value: float
+    ) -> None:
+        whole = self.log()
+        broken = whole.with_columns(pl.when(pl.int_range(pl.len()) == 0).then(value).otherwise(c.VALUE).alias(c.VALUE))
+        if whole[c.VALUE].is_not_null().any():
+            with pytest.raises(DataError, match="rating"):
+                self.answers(broken)
+        else:
+            assert_frame_equal(self.answers(broken), self.answers(whole), check_exact=True)
+
+    def test_events_of_one_moment_are_learned_from(self) -> None:
+        answers = self.answers(self.log().with_columns(pl.lit(board.START).cast(TIME).alias(c.TIMESTAMP)))
+        assert answers[c.SCORE].is_finite().all()
+        assert set(answers[c.USER_ID]) == set(EVERYBODY)
 
     def test_faint_events_still_count(self) -> None:
         """A weight of 0.1, and an event that is years old beside a new one, must not vanish in a rounding."""
