@@ -16,8 +16,8 @@ class RegisteredModel:
     name: str
     version: str
     release_id: ReleaseId
-    bytes: int
-    "Of its files; 0 where the server does not say."
+    model_id: str | None
+    "MLflow's own id of what was logged; None where a version of this library registered it without."
 
 
 def registered_models(uri: str, site: SiteId) -> list[RegisteredModel]:
@@ -29,9 +29,16 @@ def registered_models(uri: str, site: SiteId) -> list[RegisteredModel]:
     for model in client.search_registered_models(f"name LIKE '{site}-%'"):
         for version in client.search_model_versions(f"name = '{model.name}'"):
             if release_id := version.tags.get("release_id"):
-                size = _bytes(client, version.model_id) if version.model_id else 0
-                found.append(RegisteredModel(model.name, version.version, release_id, size))
+                found.append(RegisteredModel(model.name, version.version, release_id, version.model_id))
     return found
+
+
+def size_of(uri: str, model: RegisteredModel) -> int:
+    """Bytes of the version's files; 0 where the server does not say."""
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    return _bytes(client, model.model_id) if model.model_id else 0
 
 
 def remove_model(uri: str, model: RegisteredModel) -> None:
@@ -40,11 +47,10 @@ def remove_model(uri: str, model: RegisteredModel) -> None:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     client = mlflow.MlflowClient(tracking_uri=uri)
-    version = client.get_model_version(model.name, model.version)
-    if version.model_id:
-        location = client.get_logged_model(version.model_id).artifact_location
+    if model.model_id:
+        location = client.get_logged_model(model.model_id).artifact_location
         get_artifact_repository(location, tracking_uri=uri).delete_artifacts()  # type: ignore[no-untyped-call]
-        client.delete_logged_model(version.model_id)
+        client.delete_logged_model(model.model_id)
     client.delete_model_version(model.name, model.version)
 
 

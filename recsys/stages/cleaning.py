@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from recsys.releases import files as f
 from recsys.releases.manifest import ReleaseManifest
-from recsys.releases.registered import registered_models, remove_model
+from recsys.releases.registered import registered_models, remove_model, size_of
 from recsys.serving import lifecycle, publishing
 from recsys.serving.release_tables import KEYS, existing_tables, remove_named, table_name
 from recsys.serving.retention import outdated
@@ -68,7 +68,7 @@ def plan(context: StageContext, site: SiteId) -> CleaningPlan:
         *_tables(context, going, unpublished),
         *_objects(context, site, going, ids, now),
         *_exchanged(context, site, going, ids, now),
-        *_models(context, site, going, ids),
+        *_models(context, site, going),
     )
     concerned = {each.release_id for each in found}
     fresh = {release.release_id for release in known if release.removed_at is None}
@@ -159,9 +159,14 @@ def _exchanged(
         yield Garbage(place="exchange", name=path.name, release_id=owner, bytes=status.st_size, why=why)
 
 
-def _models(context: StageContext, site: SiteId, going: dict[ReleaseId, str], ids: set[ReleaseId]) -> Iterator[Garbage]:
+def _models(context: StageContext, site: SiteId, going: dict[ReleaseId, str]) -> Iterator[Garbage]:
+    """Models of releases that go. Those of releases that are not recorded here may be another platform's."""
     for model in registered_models(context.tracking_uri, site):
-        if model.release_id in going or model.release_id not in ids:
-            why, owner = going.get(model.release_id, UNKNOWN), model.release_id if model.release_id in ids else None
-            name = f"{model.name}/{model.version}"
-            yield Garbage(place="mlflow", name=name, release_id=owner, bytes=model.bytes, why=why)
+        if model.release_id in going:
+            yield Garbage(
+                place="mlflow",
+                name=f"{model.name}/{model.version}",
+                release_id=model.release_id,
+                bytes=size_of(context.tracking_uri, model),
+                why=going[model.release_id],
+            )
