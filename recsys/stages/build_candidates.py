@@ -35,6 +35,7 @@ from recsys.serving.lifecycle import record_release
 from recsys.sites import SiteConfig
 from recsys.stages import erase_users
 from recsys.stages.context import StageContext, open_context
+from recsys.steps import Step
 from recsys.types import Frozen, ReleaseId, SiteId
 
 DEPTHS = (10, 20, 50)
@@ -53,6 +54,8 @@ class CandidatesReport(Frozen):
     "True: this data, configuration and code were judged before; nothing was built."
     rows: dict[str, int]
     "By file."
+    steps: tuple[Step, ...] = ()
+    "What it cost; none where it was built before."
 
 
 def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | None = None) -> CandidatesReport:
@@ -80,13 +83,15 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
     if state != "building":
         return CandidatesReport(site=site, release_id=manifest.release_id, as_of=as_of, unchanged=True, rows={})
     store = f.ReleaseFiles(context.blobs, site, manifest.release_id)
-    built = _built_before(store)
+    built, steps = _built_before(store), tuple[Step, ...]()
     if built is None:
         log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site), partitions=manifests)
         built = manifest.with_files(build(log, as_of, Lineage(partitions=tuple(manifests)), store))
         store.put_json(f.MANIFEST, built.model_dump(mode="json"))
+        steps = tuple(log.steps.ended)
     rows = {name: entry.rows for name, entry in built.files.items() if entry.rows is not None}
-    return CandidatesReport(site=site, release_id=manifest.release_id, as_of=as_of, unchanged=False, rows=rows)
+    told = {"site": site, "release_id": manifest.release_id, "as_of": as_of}
+    return CandidatesReport(**told, unchanged=False, rows=rows, steps=steps)
 
 
 def build(log: Log, as_of: datetime, lineage: Lineage, store: f.ReleaseFiles) -> dict[str, dict[str, Any]]:
@@ -96,9 +101,10 @@ def build(log: Log, as_of: datetime, lineage: Lineage, store: f.ReleaseFiles) ->
     """
     served, generators = to_serve(log, as_of)
     frames = {**to_learn(log, as_of), **to_judge(log, as_of), **served}
-    written = {name: store.put_frame(name, frame) for name, frame in frames.items()}
-    del written[f.GENERATORS]  # no two runs take as long
-    with tempfile.TemporaryDirectory() as folder:
+    with log.steps.measured("write") as rows, tempfile.TemporaryDirectory() as folder:
+        written = {name: store.put_frame(name, frame) for name, frame in frames.items()}
+        rows.extend(frame.height for frame in frames.values())
+        del written[f.GENERATORS]  # no two runs take as long
         for generator in generators:
             save(generator, Path(folder) / generator.name)
         written |= store.put_folder(f.FITTED, Path(folder))
@@ -166,9 +172,12 @@ def to_serve(log: Log, as_of: datetime) -> tuple[dict[str, pl.DataFrame], Sequen
     moment = log.at(as_of, rng=_rng(site))
     similar = moment if site.proposes(EXPLAINED_BY.kind) else log.at(as_of, rng=_rng(site), specs=[EXPLAINED_BY])
     recall = moment.recall
+    with log.steps.measured("similar items") as rows:
+        near = similar.explainer.similar(site.serving.similar_size)
+        rows.append(near.height)
     frames = {
         f.CANDIDATES_INFERENCE: moment.rows(moment.users, k=site.candidates_per_source),
-        f.SIMILAR: similar.explainer.similar(site.serving.similar_size),
+        f.SIMILAR: near,
         f.TOP_POPULAR: top_popular(recall.interactions, recall.items, n=POPULAR_ITEMS, per_category=POPULAR_ITEMS),
         f.ITEMS: recall.items.select(list(CATALOGUE)),
         f.EXCLUDED: moment.bought,

@@ -22,6 +22,7 @@ from recsys.stages import publish_release
 from recsys.stages.change_release import activate
 from recsys.stages.context import StageContext, open_context
 from recsys.stages.making import making
+from recsys.steps import Step
 from recsys.types import Frozen, ReleaseId, SiteId
 
 
@@ -39,6 +40,8 @@ class ReleaseReport(Frozen):
     "Address of the training in MLflow, with the report among its artifacts; empty where there is none."
     rows: dict[str, int]
     "Rows in Postgres by file; empty for a refused release."
+    steps: tuple[Step, ...] = ()
+    "What it cost."
 
 
 def run(
@@ -78,21 +81,27 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId, by: s
     log = Log.read(context.datasets, config, as_of=manifest.as_of, erased=erased)
     ranker = load_ranker(store)
     incumbent = _incumbent(context, log, manifest, ranker.features)
-    found = examine(log, store, manifest, ranker, incumbent=incumbent, refused=_refused(context, config, manifest))
+    with log.steps.measured("judge and rank") as ranked:
+        found = examine(log, store, manifest, ranker, incumbent=incumbent, refused=_refused(context, config, manifest))
+        ranked.append(found.served.height)
     decision = found.decision
     manifest = manifest.with_files({f.RECOMMENDATIONS: store.put_frame(f.RECOMMENDATIONS, found.served)})
     store.put_json(f.MANIFEST, manifest.model_dump(mode="json"))
     tracking = Tracking(context.tracking_uri, site)
     curve = tracking.curve(manifest.mlflow_run_id, CURVE) if manifest.mlflow_run_id else []
-    page = render(findings(log, manifest, found.judgement, decision, ranker, curve=curve, forgotten=erased))
-    _record(context, store, manifest, found, page)
+    with log.steps.measured("report"):
+        page = render(findings(log, manifest, found.judgement, decision, ranker, curve=curve, forgotten=erased))
+        _record(context, store, manifest, found, page)
     told = {"site": site, "release_id": release_id, "reason": decision.reason, "page": _page(context, manifest)}
     if not decision.accepted:
-        return ReleaseReport(**told, accepted=False, live=False, rows={})
-    rows = publish_release.run(site=site, release_id=release_id, by=by, context=context)
+        return ReleaseReport(**told, accepted=False, live=False, rows={}, steps=tuple(log.steps.ended))
+    with log.steps.measured("publish") as published:
+        rows = publish_release.run(site=site, release_id=release_id, by=by, context=context)
+        published.extend(rows.values())
     if not config.approval.required:
         activate(site=site, release_id=release_id, by=by, reason=decision.reason, context=context)
-    return ReleaseReport(**told, accepted=True, live=not config.approval.required, rows=rows)
+    steps = tuple(log.steps.ended)
+    return ReleaseReport(**told, accepted=True, live=not config.approval.required, rows=rows, steps=steps)
 
 
 def _page(context: StageContext, manifest: ReleaseManifest) -> str:

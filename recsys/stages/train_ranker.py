@@ -1,8 +1,9 @@
 """The ranker of a release: learned on candidates_train, logged to MLflow, kept with the release."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,11 @@ from recsys.serving import lifecycle
 from recsys.sites import SiteConfig
 from recsys.stages.context import StageContext, open_context
 from recsys.stages.making import making
+from recsys.steps import Step, Steps
 from recsys.types import Frozen, ReleaseId, SiteId
+
+STEPS: Final = "steps.json"
+"""What the training cost, among the run's artifacts."""
 
 
 class RankerReport(Frozen):
@@ -34,6 +39,8 @@ class RankerReport(Frozen):
     "nDCG@10 of the users held back in training; in [0, 1]."
     mlflow_run_id: str
     model_version: str
+    steps: tuple[Step, ...] = ()
+    "What it cost."
 
 
 def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageContext | None = None) -> RankerReport:
@@ -60,11 +67,17 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId) -> Ra
     site = config.site
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
-    rows = store.get_frame(f.CANDIDATES_TRAIN)
+    steps = Steps()
+    with steps.measured("read the candidates") as read:
+        rows = store.get_frame(f.CANDIDATES_TRAIN)
+        read.append(rows.height)
     if manifest.mlflow_run_id is None:
-        ranker, written = train(config, store)
+        with steps.measured("train the ranker") as learned:
+            ranker, written = train(config, store)
+            learned.append(rows.height)
         tracking = Tracking(context.tracking_uri, site)
-        manifest = _tracked(ranker, manifest.with_files(written), store, tracking, rows)
+        with steps.measured("log to MLflow"):
+            manifest = _tracked(ranker, manifest.with_files(written), store, tracking, rows, steps.ended)
         store.put_json(f.MANIFEST, manifest.model_dump(mode="json"))
     found = store.get_json(f.RANKER)
     return RankerReport(
@@ -77,6 +90,7 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId) -> Ra
         validation_ndcg=found["validation_ndcg"],
         mlflow_run_id=manifest.mlflow_run_id or "",
         model_version=manifest.model_version or "",
+        steps=tuple(steps.ended),
     )
 
 
@@ -96,7 +110,12 @@ def train(config: SiteConfig, store: f.ReleaseFiles) -> tuple[Ranker, dict[str, 
 
 
 def _tracked(
-    ranker: Ranker, manifest: ReleaseManifest, store: f.ReleaseFiles, tracking: Tracking, rows: pl.DataFrame
+    ranker: Ranker,
+    manifest: ReleaseManifest,
+    store: f.ReleaseFiles,
+    tracking: Tracking,
+    rows: pl.DataFrame,
+    steps: Sequence[Step],
 ) -> ReleaseManifest:
     """The training is a run in MLflow, its models are registered, and the manifest says where."""
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +130,8 @@ def _tracked(
             curve=ranker.curve(),
             importances=ranker.importances(),
             documents={name: store.get_json(name) for name in (f.LINEAGE, f.RANKER)}
-            | {f.MANIFEST: manifest.model_dump(mode="json")},
+            | {f.MANIFEST: manifest.model_dump(mode="json")}
+            | {STEPS: {step.step: step.model_dump() for step in steps}},
         )
     added = {"mlflow_run_id": found.run_id, "model_version": found.ranker, "generators_version": found.generators}
     return manifest.model_copy(update=added)

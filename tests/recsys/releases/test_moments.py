@@ -91,6 +91,14 @@ def test_a_moment_knows_nothing_of_its_own_time_or_later(site: SiteConfig):
     assert moment.users == ["a"]
 
 
+def test_what_a_moment_costs_is_taken_down_with_the_log(site: SiteConfig):
+    log = log_of(site, events(("a", "x", "view", NOON - HOUR), ("b", "y", "view", NOON - HOUR)))
+    log.at(NOON, rng=np.random.default_rng(0)).rows(["a", "b"], k=5)
+    kinds = [spec.kind for spec in site.candidates]
+    done = [*(f"fit {kind}" for kind in kinds), *(f"ask {kind}" for kind in kinds), "describe"]
+    assert [step.step for step in log.steps.ended] == [f"{NOON:%Y-%m-%d %H:%M}: {name}" for name in done]
+
+
 def test_history_days_bound_what_is_looked_at(site: SiteConfig):
     short = site.model_copy(update={"windows": site.windows.model_copy(update={"history_days": 1})})
     log = log_of(short, events(("a", "old", "view", NOON - 25 * HOUR), ("a", "new", "view", NOON - HOUR)))
@@ -105,6 +113,7 @@ def test_the_log_forgets_who_asked_for_it_and_reads_part_of_a_day(site: SiteConf
     )  # fmt: skip
     store.commit(Partition(site="shop", day=date(2026, 5, 10)), {INTERACTED: rows}, counts=NO_ROWS)
     whole = Log.read(store, site, as_of=NOON, erased={})
+    assert [(step.step, step.rows) for step in whole.steps.ended] == [("read the log", 3)]
     assert whole.interactions.select(c.USER_ID, c.ITEM_ID).rows() == [("a", "x"), ("b", "x"), ("a", "y")]
     without = Log.read(store, site, as_of=NOON, erased={"a": NOON - 2 * HOUR, "stranger": NOON})
     assert without.interactions.select(c.USER_ID, c.ITEM_ID).rows() == [("b", "x"), ("a", "y")]

@@ -73,6 +73,7 @@ def test_the_log_becomes_a_live_release(released: Released):
     context, report = released
 
     assert report.accepted, report.reason
+    assert {"read the log", "judge and rank", "report", "publish"} <= {step.step for step in report.steps}
     live = lifecycle.live_release(context.dsn, SITE)
     assert live is not None
     assert live.release_id == report.release_id
