@@ -1,11 +1,11 @@
 """From a request to an answer: reads what is needed, blends, and says where each item came from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from recsys.serving.contracts import Answer, Mode, RecommendedItem
-from recsys.serving.reading import OnSale, ReleaseReader, Slate
+from recsys.serving.reading import Item, ReleaseReader, Slate
 from recsys.serving.told import Activity
 from recsys.sites import SiteConfig
 from recsys.types import ItemId, RequestId, UserId
@@ -60,45 +60,54 @@ async def answer(standing: Standing, site: SiteConfig, wish: Wish, *, request_id
         slate=Slate() if wish.mode == "online" else offline,
     )
     hidden = {*wish.exclude, *activity.bought, *offline.excluded}
+    items: dict[ItemId, Item] = {}
+
+    def may_be_shown(item_id: ItemId) -> bool:
+        item = None if item_id in hidden else shelf.items.get(item_id)
+        if item is None:
+            return False
+        items[item_id] = item
+        return True
+
     chosen = blend(
         wish.mode,
         online=online_candidates(signals, shelf.similar, half_life=timedelta(minutes=policy.online_half_life_minutes)),
         offline=offline_candidates(offline),
         popular=popular_candidates(shelf.popular),
-        may_be_shown=lambda item_id: item_id not in hidden and shelf.items.get(item_id) is not None,
+        may_be_shown=may_be_shown,
         k=wish.k,
     )
-    items = {candidate.item_id: shelf.items.get(candidate.item_id) for candidate in chosen}
     if len(chosen) < wish.k:
-        more = await reader.catalogue(category=wish.category, without=hidden | items.keys(), limit=wish.k - len(chosen))
-        chosen = fill(chosen, [item.item_id for item in more], k=wish.k)
+        without = hidden | items.keys()
+        more = await reader.catalogue(category=wish.category, without=without, limit=wish.k - len(chosen))
         items |= {item.item_id: item for item in more}
-    return Answer(
-        request_id=request_id,
-        site=site.site,
-        user_id=wish.user_id,
-        release_id=reader.key.release_id,
-        arm=LIVE_ARM,
-        items=shown(chosen, items),
-    )
+        chosen = fill(chosen, [item.item_id for item in more], k=wish.k)
+    return {
+        "request_id": request_id,
+        "site": site.site,
+        "user_id": wish.user_id,
+        "release_id": reader.key.release_id,
+        "arm": LIVE_ARM,
+        "items": shown(chosen, items),
+    }
 
 
-def shown(candidates: Iterable[Candidate], items: OnSale) -> tuple[RecommendedItem, ...]:
+def shown(candidates: Iterable[Candidate], items: Mapping[ItemId, Item]) -> list[RecommendedItem]:
     """The candidates with their positions and what a person wants to see of them; each must be in ``items``."""
-    return tuple(
-        RecommendedItem.model_construct(
-            item_id=candidate.item_id,
-            position=position,
-            score=round(candidate.score, 6),
-            source=candidate.source,
-            because=candidate.because,
-            title=item.title,
-            category=item.category,
-            price=item.price,
-        )
+    return [
+        {
+            "item_id": candidate.item_id,
+            "position": position,
+            "score": round(candidate.score, 6),
+            "source": candidate.source,
+            "because": candidate.because,
+            "title": item.title,
+            "category": item.category,
+            "price": item.price,
+        }
         for position, candidate in enumerate(candidates, start=1)
-        if (item := items.get(candidate.item_id)) is not None
-    )
+        for item in (items[candidate.item_id],)
+    ]
 
 
 def require_live(standing: Standing, site: SiteConfig) -> ReleaseReader:

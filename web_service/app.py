@@ -57,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             )
             tasks = [asyncio.create_task(work) for work in (impressions.run(), standing.run())]
             yield
+            await impressions.drain()
             for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):

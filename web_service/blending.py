@@ -9,12 +9,14 @@ The rule:
    the ranked slate, ``online`` only the online items.
 3. Where that is not enough: popular items, then the rest of the catalogue by popularity.
 4. Nothing twice, nothing that may not be shown. So the answer has ``k`` items whenever that many may be shown.
+
+Each list is read only as far as its items are shown.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from heapq import heapify, heappop
 from itertools import chain, starmap
 
 from recsys.serving.contracts import Mode
@@ -46,27 +48,31 @@ class Signal:
 
 def online_candidates(
     signals: Sequence[Signal], similar: Mapping[ItemId, ScoredItems], *, half_life: timedelta
-) -> list[Candidate]:
+) -> Iterator[Candidate]:
     """Neighbours of the signals' items, best first; equal scores in the order of their ids."""
     if not signals:
-        return []
+        return
     newest = max(signal.timestamp for signal in signals)
-    done = {signal.item_id for signal in signals}
-    parts: defaultdict[ItemId, defaultdict[ItemId, float]] = defaultdict(lambda: defaultdict(float))
-    for signal in signals:
-        neighbours = similar.get(signal.item_id, ScoredItems())
-        count = signal.weight * 0.5 ** ((newest - signal.timestamp) / half_life)
-        for item_id, similarity in zip(neighbours.item_ids, neighbours.scores, strict=True):
-            if item_id not in done:
-                parts[item_id][signal.item_id] += count * similarity
-    found = [
-        Candidate(item_id, sum(shares.values()), "similar", _strongest(shares)) for item_id, shares in parts.items()
+    heard = [
+        (signal.item_id, signal.weight * 0.5 ** ((newest - signal.timestamp) / half_life), similar[signal.item_id])
+        for signal in signals
+        if signal.item_id in similar
     ]
-    return sorted(found, key=lambda candidate: (-candidate.score, candidate.item_id))
+    scores: dict[ItemId, float] = {}
+    for _, count, neighbours in heard:
+        for item_id, similarity in zip(neighbours.item_ids, neighbours.scores, strict=True):
+            scores[item_id] = scores.get(item_id, 0.0) + count * similarity
+    for signal in signals:
+        scores.pop(signal.item_id, None)
+    best = [(-score, item_id) for item_id, score in scores.items()]
+    heapify(best)
+    while best:
+        score, item_id = heappop(best)
+        yield Candidate(item_id, -score, "similar", _reasons(item_id, heard))
 
 
 def offline_candidates(slate: Slate) -> Iterator[Candidate]:
-    """The ranked slate, in its order; unpacked as far as it is read."""
+    """The ranked slate, in its order."""
     return starmap(Candidate, slate.rows)
 
 
@@ -87,18 +93,22 @@ def blend(
     k: int,
 ) -> list[Candidate]:
     """The first ``k`` candidates by the rule above, or all there are; the catalogue follows with ``fill``."""
-    first: Iterable[Candidate] = {
-        "blended": lambda: _take_turns(online, offline),
-        "offline": lambda: iter(offline),
-        "online": lambda: iter(online),
-    }[mode]()
-    shown: dict[ItemId, Candidate] = {}
-    for candidate in chain(first, popular):
+    seen: set[ItemId] = set()
+
+    def fresh(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        for candidate in candidates:
+            if candidate.item_id not in seen:
+                seen.add(candidate.item_id)
+                yield candidate
+
+    lists = {"blended": (online, offline), "offline": (offline,), "online": (online,)}[mode]
+    shown: list[Candidate] = []
+    for candidate in chain(_in_turns([fresh(candidates) for candidates in lists]), fresh(popular)):
         if len(shown) == k:
             break
-        if candidate.item_id not in shown and may_be_shown(candidate.item_id):
-            shown[candidate.item_id] = candidate
-    return list(shown.values())
+        if may_be_shown(candidate.item_id):
+            shown.append(candidate)
+    return shown
 
 
 def fill(shown: Sequence[Candidate], catalogue: Iterable[ItemId], *, k: int) -> list[Candidate]:
@@ -108,19 +118,23 @@ def fill(shown: Sequence[Candidate], catalogue: Iterable[ItemId], *, k: int) -> 
     return [*shown, *(candidate for candidate, _ in zip(more, range(k - len(shown)), strict=False))]
 
 
-def _take_turns(online: Iterable[Candidate], offline: Iterable[Candidate]) -> Iterator[Candidate]:
-    """Online first, in turns; an item that stands in both lists uses up one turn only."""
-    taken: set[ItemId] = set()
-    queues = [iter(online), iter(offline)]
-    while queues:
-        for queue in list(queues):
-            candidate = next((c for c in queue if c.item_id not in taken), None)
+def _in_turns(lists: Sequence[Iterator[Candidate]]) -> Iterator[Candidate]:
+    """One of each, again and again; where one ends, the others go on."""
+    waiting = list(lists)
+    while waiting:
+        for candidates in tuple(waiting):
+            candidate = next(candidates, None)
             if candidate is None:
-                queues.remove(queue)
+                waiting.remove(candidates)
             else:
-                taken.add(candidate.item_id)
                 yield candidate
 
 
-def _strongest(shares: Mapping[ItemId, float]) -> tuple[ItemId, ...]:
-    return tuple(sorted(shares, key=lambda item_id: (-shares[item_id], item_id))[:MOST_REASONS])
+def _reasons(item_id: ItemId, heard: Sequence[tuple[ItemId, float, ScoredItems]]) -> tuple[ItemId, ...]:
+    """Items of the events that brought this one, strongest first; equal ones in the order of their ids."""
+    shares: dict[ItemId, float] = {}
+    for reason, count, neighbours in heard:
+        if item_id in neighbours.item_ids:
+            share = count * neighbours.scores[neighbours.item_ids.index(item_id)]
+            shares[reason] = shares.get(reason, 0.0) + share
+    return tuple(sorted(shares, key=lambda reason: (-shares[reason], reason))[:MOST_REASONS])

@@ -2,9 +2,11 @@
 
 from typing import Any, Final
 
+import orjson
 from fastapi import Response
 from pydantic import BaseModel
 
+from recsys.serving.contracts import Answer, ItemList
 from web_service.problems import MEDIA_TYPE, ProblemDocument
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
@@ -22,6 +24,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 } | {"4XX": {"model": ProblemDocument, "description": "Any other problem"}}
 
 
-def as_json(content: BaseModel, status: int = 200) -> Response:
+def as_json(content: BaseModel | Answer | ItemList, status: int = 200) -> Response:
     """The content as one JSON document; quicker than checking it against its own type again."""
-    return Response(content.model_dump_json(), status, media_type="application/json")
+    body = content.model_dump_json() if isinstance(content, BaseModel) else orjson.dumps(content)
+    return Response(body, status, media_type="application/json")

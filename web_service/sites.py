@@ -1,6 +1,7 @@
-"""The sites that are served, read from their YAML; a file added or changed counts from the next request."""
+"""The sites that are served, read from their YAML; a file added counts at once, a changed one within a second."""
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,14 @@ from recsys.sites import SiteConfig, load_site, site_ids
 from recsys.types import SiteId
 from web_service.problems import Problem
 
+LOOK_AGAIN = 0.5
+"Seconds for which a file that was looked at is believed."
 SITE_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 @dataclass(frozen=True)
 class _Read:
+    looked_at: float
     stamp: tuple[int, int]
     config: SiteConfig
 
@@ -30,21 +34,25 @@ class SiteBook:
         return site_ids(self._folder)
 
     def get(self, site: SiteId) -> SiteConfig:
-        """The site as its file says now.
+        """The site as its file says now, or said a moment ago.
 
         Raises:
             Problem: 404, there is no such site.
             ConfigError: the file has faults.
         """
+        now = time.monotonic()
+        read = self._known.get(site)
+        if read is not None and now < read.looked_at + LOOK_AGAIN:
+            return read.config
         try:
             if not SITE_NAME.fullmatch(site):
                 raise UnknownSiteError(site)
             status = (self._folder / f"{site}.yaml").stat()
             stamp = (status.st_mtime_ns, status.st_size)
-            read = self._known.get(site)
-            if read is None or read.stamp != stamp:
-                read = self._known[site] = _Read(stamp, load_site(self._folder, site))
-            return read.config
+            same = read is not None and read.stamp == stamp
+            config = read.config if read is not None and same else load_site(self._folder, site)
+            self._known[site] = _Read(now, stamp, config)
+            return config
         except (FileNotFoundError, UnknownSiteError):
             self._known.pop(site, None)
             raise Problem(

@@ -8,6 +8,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from recsys.serving.contracts import Answer, Mode
 
+DEFAULTS = {"popular", "catalogue"}
+"""Sources of items that are the same for everybody."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -16,6 +18,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._children: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
         self.requests = Counter(
             "recsys_http_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
         )
@@ -56,18 +59,26 @@ class Telemetry:
 
     def count_answer(self, answer: Answer, mode: Mode, k: int) -> None:
         """The answer is counted: by mode, by source, and whether it was personal."""
-        sources = Count(item.source.partition(":")[0] for item in answer.items)
-        personal = any(source not in ("popular", "catalogue") for source in sources)
-        self.answers.labels(answer.site, mode, "personal" if personal else "default").inc()
+        site, items = answer["site"], answer["items"]
+        sources = Count([item["source"].partition(":")[0] for item in items])
+        kind = "default" if sources.keys() <= DEFAULTS else "personal"
+        self._one(self.answers, site, mode, kind).inc()
         for source, count in sources.items():
-            self.items.labels(answer.site, source).inc(count)
-        if len(answer.items) < k:
-            self.short.labels(answer.site).inc()
+            self._one(self.items, site, source).inc(count)
+        if len(items) < k:
+            self._one(self.short, site).inc()
 
     def count_events(self, site: str, *, accepted: int, duplicates: int) -> None:
         """Events of one call are counted."""
         self.events.labels(site, "accepted").inc(accepted)
         self.events.labels(site, "duplicate").inc(duplicates)
+
+    def _one(self, counter: Counter, *labels: str) -> Counter:
+        """``counter.labels(…)``, remembered."""
+        found = self._children.get((counter, labels))
+        if found is None:
+            found = self._children[counter, labels] = counter.labels(*labels)
+        return found
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text form; of all workers where PROMETHEUS_MULTIPROC_DIR is set."""

@@ -1,9 +1,11 @@
 """What the web may see: the answer and its parts. Light: no frame library here."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from recsys.types import EventId, Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
 
@@ -14,32 +16,35 @@ Surface = Literal["recommendations", "session", "intent", "ctr"]
 RECOMMENDATIONS: Final = "recommendations"
 
 
-class RecommendedItem(Frozen):
-    """One item shown, with where it came from and, where there is one, because of which items."""
+class RecommendedItem(TypedDict):
+    """One item shown, with where it came from and, where there is one, because of which items.
+
+    A plain dict, as are those below that hold it: thousands are made and written each second.
+    """
 
     item_id: ItemId
-    position: int
-    "1 is first."
-    score: float
-    "Higher is better, among items of the same source; sources have different units."
-    source: str
-    "ranked, similar, popular, or catalogue; with the generator for ranked ones, e.g. ranked:als."
-    because: tuple[ItemId, ...] = ()
-    title: str | None = None
-    category: str | None = None
-    price: float | None = None
-    "In the site's currency."
+    position: Annotated[int, Field(description="1 is first.")]
+    score: Annotated[
+        float, Field(description="Higher is better, among items of the same source; sources have different units.")
+    ]
+    source: Annotated[
+        str, Field(description="ranked, similar, popular, or catalogue; with the generator for ranked: ranked:als.")
+    ]
+    because: Sequence[ItemId]
+    title: str | None
+    category: str | None
+    price: Annotated[float | None, Field(description="In the site's currency.")]
 
 
-class Answer(Frozen):
+class Answer(TypedDict):
     """The answer to one request for recommendations."""
 
     request_id: RequestId
     site: SiteId
     user_id: UserId | None
-    release_id: ReleaseId | None
+    release_id: ReleaseId
     arm: str
-    items: tuple[RecommendedItem, ...]
+    items: list[RecommendedItem]
 
 
 class ReleaseSummary(Frozen):
@@ -146,12 +151,12 @@ class ItemFacts(Frozen):
     price: float | None
 
 
-class ItemList(Frozen):
+class ItemList(TypedDict):
     """Items of one release, for nobody in particular."""
 
     site: SiteId
-    release_id: ReleaseId | None
-    items: tuple[RecommendedItem, ...]
+    release_id: ReleaseId
+    items: list[RecommendedItem]
 
 
 class EventsAccepted(Frozen):

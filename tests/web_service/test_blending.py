@@ -114,5 +114,6 @@ def test_reasons_are_the_strongest_first_and_few():
 
 
 def test_one_event_without_neighbours_is_no_error():
-    assert online_candidates([Signal("a", 1.0, NOW)], {}, half_life=HALF_LIFE) == []
-    assert online_candidates([Signal("a", 1.0, NOW)], {"a": ScoredItems(["a"], [1.0])}, half_life=HALF_LIFE) == []
+    assert list(online_candidates([Signal("a", 1.0, NOW)], {}, half_life=HALF_LIFE)) == []
+    itself = {"a": ScoredItems(["a"], [1.0])}
+    assert list(online_candidates([Signal("a", 1.0, NOW)], itself, half_life=HALF_LIFE)) == []

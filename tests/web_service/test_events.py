@@ -88,7 +88,7 @@ def test_a_forgotten_user_is_gone_and_does_not_come_back(client, shop, rows, rel
     folder, counts = release_files["first"]
     left = counts | {"recommendations.parquet": counts["recommendations.parquet"] - 1}
     assert publish(shop.postgres_dsn(), SITE, "first", folder, counts) == left
-    rows("UPDATE recsys.release SET state = 'retired' RETURNING 1")
+    rows("UPDATE recsys.release SET state = 'retired', published = false RETURNING 1")
     assert publish(shop.postgres_dsn(), SITE, "first", folder, counts) == counts
     assert rows("SELECT count(*) FROM recsys.slate WHERE user_id = 'anna'") == [(0,)]
     items = client.get(f"/v1/{SITE}/recommendations", params={"user_id": "anna"}).json()["items"]

@@ -92,7 +92,7 @@ def test_a_site_may_show_again_what_was_bought(client, shop):
     file = shop.sites_dir / f"{SITE}.yaml"
     file.write_text(file.read_text() + "serving: {exclude_bought: false}\n")
     tell(client, "anna", "i02", "purchase")
-    assert "i02" in ids(ask(client, user_id="anna", k=500))
+    until(lambda: "i02" in ids(ask(client, user_id="anna", k=500)), seconds=2.0)
 
 
 def test_what_the_request_names_is_left_out_or_counts_as_seen(client):

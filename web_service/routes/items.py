@@ -44,13 +44,15 @@ async def similar(
         if not await reader.items([item_id]):
             raise Problem(404, "unknown-item", f"found {item_id!a}, expected an item of the catalogue of {site.site}")
         neighbours = ScoredItems()
+    items = {item_id: item for item_id in neighbours.item_ids if (item := shelf.items.get(item_id))}
     candidates = [
         Candidate(neighbour, score, "similar", (item_id,))
         for neighbour, score in zip(neighbours.item_ids, neighbours.scores, strict=True)
-        if shelf.items.get(neighbour) is not None
+        if neighbour in items
     ]
-    items = shown(candidates[: query.k], shelf.items)
-    return as_json(ItemList(site=site.site, release_id=reader.key.release_id, items=items))
+    return as_json(
+        ItemList(site=site.site, release_id=reader.key.release_id, items=shown(candidates[: query.k], items))
+    )
 
 
 @router.get("/popular", response_model=ItemList, summary="Popular items")
@@ -60,4 +62,4 @@ async def popular(
     """What is popular now, in the whole catalogue or in one category."""
     wish = Wish(user_id=None, k=query.k, mode="offline", category=query.category)
     found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=datetime.now(UTC))
-    return as_json(ItemList(site=site.site, release_id=found.release_id, items=found.items))
+    return as_json(ItemList(site=site.site, release_id=found["release_id"], items=found["items"]))

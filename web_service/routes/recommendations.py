@@ -10,6 +10,7 @@ from recsys.sites import SiteConfig
 from web_service.answering import Wish, answer
 from web_service.auth import needs
 from web_service.parameters import RecommendationBody, RecommendationQuery, SessionQuery
+from web_service.quick import QuickRoute
 from web_service.responses import as_json
 from web_service.services import InService, OfSite, Services
 
@@ -22,7 +23,6 @@ EXAMPLES = {
 }
 
 
-@router.get("/recommendations", response_model=Answer, summary="Recommend items")
 async def recommend(
     site: OfSite, query: Annotated[RecommendationQuery, Query()], service: InService, request: Request
 ) -> Response:
@@ -31,6 +31,11 @@ async def recommend(
     Always ``k`` items while the catalogue has enough that may be shown. Each says its source and because of what.
     """
     return await _answer(service, site, Wish(**dict(query)), request)
+
+
+router.add_api_route(
+    "/recommendations", recommend, response_model=Answer, summary="Recommend items", route_class_override=QuickRoute
+)
 
 
 @router.post("/recommendations", response_model=Answer, summary="Recommend items, asked with a body")
@@ -57,5 +62,7 @@ async def _answer(service: Services, site: SiteConfig, wish: Wish, request: Requ
     now = datetime.now(UTC)
     found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=now)
     service.telemetry.count_answer(found, wish.mode, wish.k)
-    service.impressions.note(found, now)
-    return as_json(found)
+    response = as_json(found)
+    if found["items"]:
+        service.impressions.note(bytes(response.body), now)
+    return response

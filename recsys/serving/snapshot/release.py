@@ -1,6 +1,5 @@
 """A release answered from its snapshot; Postgres is asked only for users that the snapshot does not hold."""
 
-import random
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
@@ -25,6 +24,7 @@ class SnapshotRelease:
         self._snapshot = snapshot
         self._tables = tables
         self._told = told
+        self._users_from = 0
         self._slates: OrderedDict[UserId, Slate | None] = OrderedDict()
 
     async def slate(self, user_id: UserId) -> Slate | None:
@@ -54,8 +54,9 @@ class SnapshotRelease:
         return {item.item_id: item for item in found if item is not None}
 
     async def users(self, *, limit: int) -> list[UserId]:
-        last = self._snapshot.header.users - limit
-        return self._snapshot.users(random.randint(0, last) if last > 0 else 0, limit)
+        start = self._users_from % max(self._snapshot.header.users, 1)
+        self._users_from = start + limit
+        return self._snapshot.users(start, limit)
 
     def _on_sale(self, item_id: ItemId) -> Item | None:
         item = self._snapshot.item(item_id)
