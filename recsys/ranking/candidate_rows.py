@@ -81,8 +81,16 @@ class Recall:
 
     def answer(self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """The rows of the users' pools, a block of users at a time: memory does not grow with their number."""
+        for _, rows in self.pools_and_rows(users, k=k, exclude=exclude):
+            yield rows
+
+    def pools_and_rows(
+        self, users: Sequence[UserId], *, k: int, exclude: pl.DataFrame
+    ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """The same, with the pools that they are made of."""
         for start in range(0, max(1, len(users)), USERS_AT_ONCE):
-            yield self.rows(self.pool(users[start : start + USERS_AT_ONCE], k=k, exclude=exclude))
+            pool = self.pool(users[start : start + USERS_AT_ONCE], k=k, exclude=exclude)
+            yield pool, self.rows(pool)
 
     @cached_property
     def knowledge(self) -> Knowledge:

@@ -63,16 +63,18 @@ def contest(
     as_of = midnight_after(interactions)
     score = _learned(interactions, items, site, as_of, rng, steps)
     recall = _recall_at(interactions, items, site, as_of, rng, steps)
-    pool = recall.pool(users, k=max(site.candidates_per_source, k), exclude=touched(interactions))
-    pairs = recall.rows(pool)
-    with steps.measured("rank") as rows:
-        slates = {RANKED: rank_rows(pairs, score(pairs), sources=recall.sources, size=k)}
-        rows.append(slates[RANKED].height)
-    popular = pool.filter(pl.col(c.SOURCE) == Popularity.name)
-    for source in recall.sources:
-        own = pool.filter(pl.col(c.SOURCE) == source)
-        slates[source] = pl.concat([own, popular.join(own, on=c.USER_ID, how="anti")]).filter(pl.col(c.RANK) <= k)
-    return slates
+    barred, depth = touched(interactions), max(site.candidates_per_source, k)
+    parts: dict[str, list[pl.DataFrame]] = {name: [] for name in (RANKED, *recall.sources)}
+    for pool, pairs in recall.pools_and_rows(users, k=depth, exclude=barred):
+        with steps.measured("rank") as rows:
+            parts[RANKED].append(rank_rows(pairs, score(pairs), sources=recall.sources, size=k))
+            rows.append(pairs.height)
+        popular = pool.filter(pl.col(c.SOURCE) == Popularity.name)
+        for source in recall.sources:
+            own = pool.filter(pl.col(c.SOURCE) == source)
+            told = pl.concat([own, popular.join(own, on=c.USER_ID, how="anti")])
+            parts[source].append(told.filter(pl.col(c.RANK) <= k))
+    return {name: pl.concat(slates) for name, slates in parts.items()}
 
 
 def as_interactions(log: pl.DataFrame) -> pl.DataFrame:
