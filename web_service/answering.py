@@ -37,6 +37,8 @@ class Wish:
     exclude: Sequence[ItemId] = ()
     recent: Sequence[ItemId] = ()
     "What the user looked at in this session, newest last."
+    repeats: bool = False
+    "Whether these may be shown again at once."
 
 
 async def answer(standing: Standing, site: SiteConfig, wish: Wish, *, request_id: RequestId, now: datetime) -> Answer:
@@ -69,9 +71,10 @@ async def answer(standing: Standing, site: SiteConfig, wish: Wish, *, request_id
         items[item_id] = item
         return True
 
+    half_life = timedelta(minutes=policy.online_half_life_minutes)
     chosen = blend(
         wish.mode,
-        online=online_candidates(signals, shelf.similar, half_life=timedelta(minutes=policy.online_half_life_minutes)),
+        online=online_candidates(signals, shelf.similar, half_life=half_life, repeats=wish.repeats),
         offline=offline_candidates(offline),
         popular=popular_candidates(shelf.popular),
         may_be_shown=may_be_shown,

@@ -4,7 +4,7 @@ The rule:
 
 1. *Online* items are the neighbours of the user's last events. An event counts ``weight of its type × 0.5 ^ (how much
    older it is than the newest ÷ half-life)``; a neighbour's score is the sum over the events of ``count × similarity``.
-   The items of the events themselves are not among them.
+   The items of the events themselves are not among them, except in a session where the site allows it.
 2. ``blended`` takes online, offline, online, offline, …; where one list ends, the other goes on. ``offline`` takes only
    the ranked slate, ``online`` only the online items.
 3. Where that is not enough: popular items, then the rest of the catalogue by popularity.
@@ -47,9 +47,12 @@ class Signal:
 
 
 def online_candidates(
-    signals: Sequence[Signal], similar: Mapping[ItemId, ScoredItems], *, half_life: timedelta
+    signals: Sequence[Signal], similar: Mapping[ItemId, ScoredItems], *, half_life: timedelta, repeats: bool = False
 ) -> Iterator[Candidate]:
-    """Neighbours of the signals' items, best first; equal scores in the order of their ids."""
+    """Neighbours of the signals' items, best first; equal scores in the order of their ids.
+
+    ``repeats``: the signals' own items may be among them, as neighbours of each other.
+    """
     if not signals:
         return
     newest = max(signal.timestamp for signal in signals)
@@ -62,8 +65,9 @@ def online_candidates(
     for _, count, neighbours in heard:
         for item_id, similarity in zip(neighbours.item_ids, neighbours.scores, strict=True):
             scores[item_id] = scores.get(item_id, 0.0) + count * similarity
-    for signal in signals:
-        scores.pop(signal.item_id, None)
+    if not repeats:
+        for signal in signals:
+            scores.pop(signal.item_id, None)
     best = [(-score, item_id) for item_id, score in scores.items()]
     heapify(best)
     while best:

@@ -151,6 +151,8 @@ class ServingPolicy(Frozen):
     fresher, or as users come back to them. null: as the ranker thinks."""
     repeats_half_life_days: PositiveFloat = 30.0
     "For decay and favour: after so many days half of the effect is left."
+    session_repeats: bool = False
+    "True: an item of the session itself may come next in it."
     online_events: PositiveInt = 5
     "How many of the user's last events the online part looks at."
     online_half_life_minutes: PositiveFloat = 30.0

@@ -129,6 +129,13 @@ def test_a_session_goes_on_without_repeating_itself(client):
     assert answer["user_id"] is None
 
 
+def test_a_session_may_repeat_itself_where_the_site_allows_it(client, shop):
+    file = shop.sites_dir / f"{SITE}.yaml"
+    file.write_text(file.read_text() + "serving: {session_repeats: true}\n")
+    until(lambda: "i02" in ids(client.get(f"/v1/{SITE}/session", params={"items": "i02,i01", "k": 3}).json()))
+    assert ids(client.get(f"/v1/{SITE}/session", params={"items": "i02,i01", "k": 3}).json()) == ["i08", "i07", "i02"]
+
+
 def test_an_id_with_strange_characters_is_a_user_like_others(client):
     assert ids(ask(client, user_id="Ünï 😀 'quote\" \\ {} %00 ../..", k=3)) == ["i10", "i02", "i06"]
 

@@ -53,8 +53,10 @@ async def recommend_for_body(
 async def continue_session(
     site: OfSite, query: Annotated[SessionQuery, Query()], service: InService, request: Request
 ) -> Response:
-    """Next items for an anonymous visitor who looked at ``items``, none of which is repeated."""
-    wish = Wish(user_id=None, k=query.k, mode="online", recent=query.items, exclude=query.items)
+    """Next items for an anonymous visitor who looked at ``items``, which are repeated only where the site allows it."""
+    again = site.serving.session_repeats
+    hidden = [] if again else query.items
+    wish = Wish(user_id=None, k=query.k, mode="online", recent=query.items, exclude=hidden, repeats=again)
     return await _answer(service, site, wish, request)
 
 
