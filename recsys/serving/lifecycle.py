@@ -59,7 +59,8 @@ def record_release(
     """The release is known afterwards; returns its state.
 
     One that is known already and still being made (building, gated, failed) takes the new description; one that was
-    judged or served (canary, live, retired, refused) is left as it is, so that a step can be repeated.
+    judged or served (canary, live, retired, refused) is left as it is, so that a step can be repeated. So is a gated
+    one that is published when it would be built again: it waits for approval, or was declined.
 
     ``as_of`` is the exclusive end of what the release knows, ``at`` is now as the caller sees it, both with a time
     zone; ``report`` (of the evaluation) and ``manifest`` (hashes, row counts) are JSON values.
@@ -77,7 +78,7 @@ def record_release(
         )
         new = cursor.rowcount == 1
         known = lock_release(cursor, site, release_id)
-        if known.state not in UNFINISHED:
+        if known.state not in UNFINISHED or (state == "building" and known.state == "gated" and known.published):
             return known.state
         cursor.execute(
             "UPDATE recsys.release SET state = %s, as_of = %s, reason = %s, report = %s, manifest = %s, "

@@ -35,6 +35,7 @@ from recsys.serving.lifecycle import record_release
 from recsys.sites import SiteConfig
 from recsys.stages import erase_users
 from recsys.stages.context import StageContext, open_context
+from recsys.stages.making import making
 from recsys.steps import Step
 from recsys.types import Frozen, ReleaseId, SiteId
 
@@ -83,12 +84,13 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
     if state != "building":
         return CandidatesReport(site=site, release_id=manifest.release_id, as_of=as_of, unchanged=True, rows={})
     store = f.ReleaseFiles(context.blobs, site, manifest.release_id)
-    built, steps = _built_before(store), tuple[Step, ...]()
-    if built is None:
-        log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site), partitions=manifests)
-        built = manifest.with_files(build(log, as_of, Lineage(partitions=tuple(manifests)), store))
-        store.put_json(f.MANIFEST, built.model_dump(mode="json"))
-        steps = tuple(log.steps.ended)
+    with making(context, site, manifest.release_id, by="stage build_candidates"):
+        built, steps = _built_before(store), tuple[Step, ...]()
+        if built is None:
+            log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site), partitions=manifests)
+            built = manifest.with_files(build(log, as_of, Lineage(partitions=tuple(manifests)), store))
+            store.put_json(f.MANIFEST, built.model_dump(mode="json"))
+            steps = tuple(log.steps.ended)
     rows = {name: entry.rows for name, entry in built.files.items() if entry.rows is not None}
     told = {"site": site, "release_id": manifest.release_id, "as_of": as_of}
     return CandidatesReport(**told, unchanged=False, rows=rows, steps=steps)

@@ -12,7 +12,9 @@ from recsys.datasets.blobs import open_blobs
 from recsys.datasets.store import DatasetStore
 from recsys.layout import Settings
 from recsys.local.airflow_api import AirflowApi, Run
+from recsys.serving.audit import changes
 from recsys.serving.lifecycle import releases
+from recsys.serving.postgres import transaction
 
 pytestmark = pytest.mark.platform
 
@@ -90,6 +92,54 @@ def test_a_range_becomes_a_live_release_by_assets_alone(platform: Settings, airf
     }
     assert len(days_in_the_log(platform, SITE)) == DAYS
     assert [release.state for release in releases(platform.postgres_dsn(), SITE)] == ["live"]
+
+
+def test_a_release_waits_for_a_yes_where_the_site_wants_to_be_asked(platform: Settings, airflow: AirflowApi) -> None:
+    """The release of the test before, as if it had not gone live yet; first declined, then approved."""
+    dag_id, dsn = f"release_recommendations__{SITE}", platform.postgres_dsn()
+    [release] = releases(dsn, SITE)
+    with transaction(dsn) as cursor:
+        cursor.execute("DELETE FROM recsys.live_release WHERE site = %s", (SITE,))
+        cursor.execute("UPDATE recsys.release SET state = 'gated' WHERE site = %s", (SITE,))
+    path = platform.sites_dir / f"{SITE}.yaml"
+    text = path.read_text()
+    path.write_text(text + "approval: {required: true}\n")
+    until(lambda: "approve" in tasks_of(airflow, dag_id))
+    try:
+        for answer, state in (("Reject", "gated"), ("Approve", "live")):
+            run = airflow.trigger(dag_id, {"release_id": release.release_id})
+            asked = until(lambda run=run: waiting_for(airflow, run))
+            assert asked["subject"] == f"May {release.release_id} go live?"
+            assert f"{platform.tracking_uri}/#/experiments/" in asked["body"]
+            respond(airflow, run, answer)
+            states = airflow.task_states(airflow.wait(run, PATIENCE))
+            assert states["announce"] == ("success" if answer == "Approve" else "skipped"), states
+            [found] = releases(dsn, SITE)
+            assert found.state == state
+            assert "Declined by" in found.reason or state == "live"
+    finally:
+        path.write_text(text)
+        until(lambda: "approve" not in tasks_of(airflow, dag_id))
+    assert changes(dsn, SITE)[0].reason.startswith("Approved by")
+
+
+def tasks_of(airflow: AirflowApi, dag_id: str) -> set[str]:
+    return {task["task_id"] for task in airflow._ask("GET", f"/api/v2/dags/{dag_id}/tasks")["tasks"]}
+
+
+def waiting_for(airflow: AirflowApi, run: Run) -> dict[str, str] | None:
+    """What a person is asked by the run; None: nothing yet."""
+    if airflow.task_states(run).get("approve") != "awaiting_input":
+        return None
+    return airflow._ask("GET", f"{approval_of(run)}/hitlDetails")
+
+
+def respond(airflow: AirflowApi, run: Run, answer: str) -> None:
+    airflow._ask("PATCH", f"{approval_of(run)}/hitlDetails", json={"chosen_options": [answer], "params_input": {}})
+
+
+def approval_of(run: Run) -> str:
+    return f"/api/v2/dags/{run.dag_id}/dagRuns/{run.dag_run_id}/taskInstances/approve/-1"
 
 
 def test_a_second_build_of_the_same_log_is_skipped_and_nothing_follows(platform: Settings, airflow: AirflowApi) -> None:

@@ -49,6 +49,13 @@ def test_recording_again_describes_anew_what_is_being_made_and_leaves_what_was_j
     assert {r.release_id: r.reason for r in releases(dsn, SITE)} == {"r1": "better", live: ""}
 
 
+def test_what_waits_for_approval_is_not_built_again(dsn, published):
+    waiting = published()
+    assert record(dsn, waiting) == "gated"
+    assert record(dsn, waiting, state="gated", reason="judged again") == "gated"
+    assert releases(dsn, SITE)[0].reason == "judged again"
+
+
 def test_an_id_belongs_to_one_site(dsn):
     record(dsn)
     with pytest.raises(UnknownReleaseError, match="'other' has no release 'r1'"):
