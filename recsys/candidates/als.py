@@ -19,6 +19,7 @@ from recsys.candidates.factors import cosines
 from recsys.candidates.history import History
 from recsys.candidates.query import QueryGenerator, SessionParams
 from recsys.candidates.vectors import Vectors
+from recsys.cores import cores
 
 SEED_BELOW = 2**31
 PRECISION = 6
@@ -58,7 +59,7 @@ class Als(QueryGenerator[AlsParams]):
                 regularization=params.reg,
                 alpha=1.0,
                 iterations=params.epochs,
-                num_threads=params.threads,
+                num_threads=params.threads or cores(),
                 random_state=int(rng.integers(SEED_BELOW)),
                 dtype=np.float64,
                 use_native=True,

@@ -1,6 +1,5 @@
 """The k best items of many users, sessions or items: in blocks, with one rule for ties."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from recsys import columns as c
 from recsys.candidates.generator import CANDIDATES, SESSION_CANDIDATES
 from recsys.candidates.history import positions
+from recsys.cores import cores
 
 BLOCK_CELLS = 4_000_000
 "Scores that a thread holds at a time: 16 MB, and a few times that while the best are chosen."
@@ -70,7 +70,7 @@ def best_items(
         k: items for each.
         exclude: pairs of the name of ``asked`` and item_id that must not come back.
         source: who says so.
-        threads: blocks scored side by side; 0: as many as there are cores.
+        threads: blocks scored side by side; 0: as many as there are ``cores``.
 
     Returns:
         CANDIDATES, or SESSION_CANDIDATES.
@@ -90,7 +90,7 @@ def best_items(
         )
 
     schema = CANDIDATES if asked.name == c.USER_ID else SESSION_CANDIDATES
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads or cores()) as pool:
         return pl.concat([schema.to_frame(), *pool.map(best, range(0, len(known), size))])
 
 

@@ -4,7 +4,6 @@ Similarity of i and j: Σ_u w(u,i)·w(u,j)/√n(u) over √((|i| + s)·(|j| + s)
 the number of items of user u: a long history says less about each pair.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Annotated, Final
@@ -19,6 +18,7 @@ from recsys import columns as c
 from recsys.candidates.best import Scores
 from recsys.candidates.history import History
 from recsys.candidates.query import QueryGenerator, QueryParams
+from recsys.cores import cores
 
 ITEM_BLOCK: Final = 512
 PAIR_BLOCK: Final = 20_000
@@ -102,7 +102,7 @@ def _similarities(matrix: sp.csr_matrix, params: ItemItemParams, available: NDAr
     def nearest(start: int) -> sp.csr_matrix:
         return _heaviest((known[start : start + ITEM_BLOCK] @ proposed).tocsr(), params.neighbours, first=start)
 
-    with ThreadPoolExecutor(params.threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(params.threads or cores()) as pool:
         return sp.vstack(list(pool.map(nearest, range(0, matrix.shape[1], ITEM_BLOCK))), format="csr")
 
 

@@ -15,6 +15,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from recsys.candidates.best import Scores
 from recsys.candidates.history import History
 from recsys.candidates.query import QueryGenerator, QueryParams
+from recsys.cores import cores
 
 
 class NeighboursParams(QueryParams):
@@ -62,7 +63,9 @@ class Neighbours(QueryGenerator[NeighboursParams]):
         if not matrix.nnz:
             return sp.csr_matrix((matrix.shape[1], matrix.shape[1]), dtype=np.float32)
         kept = self.params.neighbours + 1  # the item itself is its own nearest
-        near = all_pairs_knn(self._weighed(matrix.T).T.tocsr(), kept, self.params.threads, show_progress=False).tocsr()
+        near = all_pairs_knn(
+            self._weighed(matrix.T).T.tocsr(), kept, self.params.threads or cores(), show_progress=False
+        ).tocsr()
         near.setdiag(0.0)
         near.eliminate_zeros()
         return near.astype(np.float32)

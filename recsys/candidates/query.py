@@ -30,7 +30,7 @@ class AskedParams(Frozen):
     """What may be used for answers."""
 
     threads: Annotated[int, Field(ge=0)] = 0
-    "Cores used; 0: all. The answers are the same."
+    "Cores used; 0: all that the process may run on. The answers are the same."
 
 
 class SessionParams(AskedParams):
