@@ -1,6 +1,6 @@
 """Whether slates learn what users truly want: regret against an oracle, by days of data.
 
-    python -m benchmarks.regret [--days 7 14 30 60] [--users 3000] [--items 1200]
+    python -m benchmarks.regret [--days 8 14 30 60] [--users 3000] [--items 1200]
 
 The simulated shop knows how likely each user's next visit starts at each item. The oracle shows the ten likeliest that
 may be shown; regret is what a slate lacks of the oracle's probability, as a share of it: 0 is perfect. Every row learns
@@ -103,7 +103,7 @@ def _places(pairs: pl.DataFrame, users: list[str], items: pl.Series) -> tuple[ND
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--days", nargs="+", type=int, default=[7, 14, 30, 60])
+    parser.add_argument("--days", nargs="+", type=int, default=[8, 14, 30, 60])
     parser.add_argument("--users", type=int, default=3000)
     parser.add_argument("--items", type=int, default=1200)
     options = parser.parse_args()
