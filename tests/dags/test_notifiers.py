@@ -8,7 +8,9 @@ from airflow.sdk import DAG
 from airflow.sdk._shared.secrets_masker import redact
 
 from recsys.errors import PartitionRefused
-from recsys_airflow.notifiers import SILENT_END, FailureNotifier
+from recsys_airflow.approval import approval
+from recsys_airflow.notifiers import SILENT_END, FailureNotifier, NotLiveNotifier, WaitingNotifier
+from tests.dags.conftest import make_site
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # of Apprise's own, below Python 3.13
 
@@ -45,6 +47,52 @@ class Attempt:
 
     task_id = "ingest"
     log_url = "http://127.0.0.1:8080/dags/d/runs/r/tasks/ingest"
+
+
+class AfterTheGate(Attempt):
+    """The same, with what the tasks before returned."""
+
+    map_index, dag_id, run_id = -1, "release_recommendations__alpha", "manual__1"
+
+    def __init__(self, **returned):
+        self.returned = returned
+
+    def xcom_pull(self, *, task_ids):
+        return self.returned.get(task_ids)
+
+
+RELEASE = {"release_id": "r1", "accepted": True, "reason": "Accepted: better.", "page": "http://mlflow/#/r1"}
+
+
+def test_people_are_told_that_a_release_waits_and_where_to_answer(inbox, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://127.0.0.1:8080")
+    task = approval(make_site("alpha"))
+    task.subject, task.body = "May r1 go live?", "Accepted: better."
+    WaitingNotifier("alpha")({"task": task, "ti": AfterTheGate(), "task_instance": AfterTheGate(task_id="approve")})
+    [message] = inbox.messages
+    assert (message["title"], message["type"]) == ("alpha: a release waits for approval", "info")
+    lines = message["message"].splitlines()
+    assert lines[:2] == ["May r1 go live?", "Accepted: better."]
+    assert "answer: http://127.0.0.1:8080/dags/release_recommendations__alpha/runs/manual__1/tasks/" in lines[2]
+    assert lines[3] == "no answer within 1 day, 0:00:00 is a no"
+
+
+@pytest.mark.parametrize(
+    ("returned", "why"),
+    [
+        ({"release": RELEASE | {"accepted": False, "reason": "Refused: stale."}}, "Refused: stale."),
+        (
+            {"release": RELEASE, "activate": {"release_id": "r1", "reason": "Nobody approved it."}},
+            "Nobody approved it.",
+        ),
+    ],
+)
+def test_people_are_told_why_a_release_does_not_go_live(inbox, returned, why):
+    NotLiveNotifier("alpha")({"ti": AfterTheGate(**returned)})
+    [message] = inbox.messages
+    assert (message["title"], message["type"]) == ("alpha: a release does not go live", "warning")
+    told = ["release: r1", f"why: {why}", "the live release stays", "report: http://mlflow/#/r1"]
+    assert message["message"].splitlines() == told
 
 
 @pytest.fixture
