@@ -4,8 +4,10 @@ import platform
 from importlib.metadata import version
 from typing import Any, Final
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, ValidationError
 
+from recsys.errors import ReleaseError
+from recsys.sites import SiteConfig
 from recsys.types import Frozen, ReleaseId, SiteId
 
 LIBRARIES: Final = (
@@ -57,6 +59,21 @@ class ReleaseManifest(Frozen):
     "Version of the site's ranker in the MLflow registry."
     generators_version: str | None = None
     "Version of the site's generators there."
+
+    def site_config(self) -> SiteConfig:
+        """The site as it was configured for this release.
+
+        Raises:
+            ReleaseError: the manifest has no configuration, or one that this version does not understand.
+        """
+        try:
+            return SiteConfig.model_validate(self.config)
+        except ValidationError as fault:
+            code = self.git_commit or self.code_version
+            raise ReleaseError(
+                f"release {self.release_id}: found a configuration that this version does not understand "
+                f"({fault.error_count()} faults), expected one of its own; use the code that made it: {code}"
+            ) from fault
 
     def with_files(self, files: dict[str, dict[str, object]]) -> "ReleaseManifest":
         """The same manifest with these files added."""

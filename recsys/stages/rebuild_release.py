@@ -10,7 +10,6 @@ from recsys.releases.lineage import Lineage
 from recsys.releases.manifest import ReleaseManifest, installed
 from recsys.releases.moments import Log
 from recsys.releases.served import moment_served, served_slates
-from recsys.sites import SiteConfig
 from recsys.stages.build_candidates import build
 from recsys.stages.context import StageContext, open_context
 from recsys.stages.train_ranker import train
@@ -52,18 +51,13 @@ def run(*, site: SiteId, release_id: ReleaseId, into: Path, context: StageContex
         context: stores; by default those of the environment.
 
     Raises:
-        ReleaseError: no such release; one of a version that kept neither configuration nor lineage; or partitions that
-            it was made of are gone.
+        ReleaseError: no such release; one whose configuration this version does not understand; or partitions that it
+            was made of are gone.
     """
     context = context or open_context()
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
-    if not manifest.config or not store.has(f.LINEAGE):
-        raise ReleaseError(
-            f"release {release_id}: found neither configuration nor lineage with it, expected both; it was made by an "
-            "older version and cannot be made again"
-        )
-    config = SiteConfig.model_validate(manifest.config)
+    config = manifest.site_config()
     lineage = Lineage.model_validate(store.get_json(f.LINEAGE))
     _require_partitions(context, lineage, release_id)
     log = Log.read(context.datasets, config, as_of=manifest.as_of, erased={}, partitions=lineage.partitions)
@@ -88,7 +82,7 @@ def run(*, site: SiteId, release_id: ReleaseId, into: Path, context: StageContex
         folder=into,
         identical=all(each.recorded == each.rebuilt for each in files.values()),
         files=files,
-        differs=tuple(_differences(manifest)),
+        differs=tuple(differences(manifest)),
     )
 
 
@@ -106,7 +100,7 @@ def _require_partitions(context: StageContext, lineage: Lineage, release_id: Rel
         )
 
 
-def _differences(manifest: ReleaseManifest) -> list[str]:
+def differences(manifest: ReleaseManifest) -> list[str]:
     """What is not as it was, each with what it was and what it is."""
     found = [] if manifest.code_version == code_version() else [f"code: {manifest.code_version} → {code_version()}"]
     now = installed()

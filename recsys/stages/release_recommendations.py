@@ -1,7 +1,7 @@
 """Judge, decide, publish, activate: what turns a trained ranker into what users see."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from recsys.datasets.splits import cut_windows
 from recsys.evaluation.gate import Evidence, GateDecision
@@ -17,6 +17,7 @@ from recsys.releases.page.findings import findings
 from recsys.releases.page.render import render
 from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle
+from recsys.serving.contracts import ReleaseSummary
 from recsys.sites import SiteConfig
 from recsys.stages import publish_release
 from recsys.stages.change_release import activate
@@ -24,6 +25,9 @@ from recsys.stages.context import StageContext, open_context
 from recsys.stages.making import making
 from recsys.steps import Step
 from recsys.types import Frozen, ReleaseId, SiteId
+
+DONE: Final = ("canary", "live", "retired", "refused")
+"""States of releases whose judgement is made."""
 
 
 class ReleaseReport(Frozen):
@@ -51,7 +55,9 @@ def run(
     by: str = "stage release_recommendations",
     context: StageContext | None = None,
 ) -> ReleaseReport:
-    """Takes a release through the gate and, when accepted, makes it the live one; safe to run again.
+    """Takes a release through the gate and, when accepted, makes it the live one.
+
+    Run again, it finds what was decided and computes nothing; it never brings back a release that was taken off.
 
     A refused release keeps its report and its files; the live one stays as it is. So it does when the site wants
     releases to be approved: the accepted one is published and waits.
@@ -69,8 +75,28 @@ def run(
     context = context or open_context()
     config = context.tuned_site(site)
     release_id = release_id or lifecycle.unfinished_release(context.dsn, site)
+    release = lifecycle.release_summary(context.dsn, site, release_id)
+    if release.state in DONE:
+        return _reported_before(context, release)
     with making(context, site, release_id, by=by):
         return _run(context, config, release_id, by)
+
+
+def _reported_before(context: StageContext, release: ReleaseSummary) -> ReleaseReport:
+    """What was decided then, and what became of it since; nothing is computed."""
+    store = f.ReleaseFiles(context.blobs, release.site, release.release_id)
+    manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
+    decision = store.get_json(f.REPORT)["decision"]
+    rows = {name: manifest.files[name].rows or 0 for name in f.SERVED if name in manifest.files}
+    return ReleaseReport(
+        site=release.site,
+        release_id=release.release_id,
+        accepted=decision["accepted"],
+        live=release.state == "live",
+        reason=decision["reason"],
+        page=_page(context, manifest),
+        rows=rows if release.published else {},
+    )
 
 
 def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId, by: str) -> ReleaseReport:

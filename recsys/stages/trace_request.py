@@ -93,7 +93,7 @@ def run(*, site: SiteId, request_id: RequestId, context: StageContext | None = N
         ReleaseError: no such impression, or the release's files are gone.
     """
     context = context or open_context()
-    config = context.site(site)
+    context.site(site)
     shown = read_impression(context.dsn, site, request_id)
     if shown is None:
         raise ReleaseError(
@@ -111,7 +111,7 @@ def run(*, site: SiteId, request_id: RequestId, context: StageContext | None = N
         generators=generators,
         feature_hash=manifest.feature_hash,
         data_hash=manifest.data_hash,
-        items=_items(store, shown, [spec.kind for spec in config.candidates]),
+        items=_items(store, shown, [spec.kind for spec in manifest.site_config().candidates]),
         events=_events(context, store, manifest, shown) if shown.user_id else (),
     )
 

@@ -56,15 +56,14 @@ def run(*, site: SiteId, release_id: ReleaseId | None = None, context: StageCont
         NotEnoughData: too few users to learn from.
     """
     context = context or open_context()
-    config = context.tuned_site(site)
+    context.site(site)
     release_id = release_id or lifecycle.unfinished_release(context.dsn, site)
     lifecycle.require_unfinished(context.dsn, site, release_id)
     with making(context, site, release_id, by="stage train_ranker"):
-        return _run(context, config, release_id)
+        return _run(context, site, release_id)
 
 
-def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId) -> RankerReport:
-    site = config.site
+def _run(context: StageContext, site: SiteId, release_id: ReleaseId) -> RankerReport:
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
     steps = Steps()
@@ -73,7 +72,7 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId) -> Ra
         read.append(rows.height)
     if manifest.mlflow_run_id is None:
         with steps.measured("train the ranker") as learned:
-            ranker, written = train(config, store)
+            ranker, written = train(manifest.site_config(), store)
             learned.append(rows.height)
         tracking = Tracking(context.tracking_uri, site)
         with steps.measured("log to MLflow"):

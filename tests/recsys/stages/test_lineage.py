@@ -1,26 +1,40 @@
 """One release, looked at from all sides: where it came from, how it loads elsewhere, how it is made again."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import mlflow
 import polars as pl
+import psycopg2
 import pytest
+import yaml
+from pydantic import BaseModel
+from typer.testing import CliRunner
 
 from recsys import columns as c
+from recsys.candidates.registry import KINDS
+from recsys.cli import app
+from recsys.errors import ConfigError, ReleaseError
 from recsys.releases import files as f
+from recsys.releases.manifest import ReleaseManifest
 from recsys.stages import (
     build_candidates,
     change_release,
     ingest_events,
     rebuild_release,
     release_recommendations,
+    trace_request,
+    track_pipeline,
     train_ranker,
 )
 from recsys.stages.context import StageContext
-from tests.recsys.stages.conftest import DAYS, FIRST, SITE
+from recsys.stages.pipeline import Params, Pipeline
+from tests.recsys.stages.conftest import AS_OF, DAYS, FIRST, SITE
 
 pytestmark = pytest.mark.platform
 
@@ -108,50 +122,162 @@ def test_the_chain_leads_from_the_release_to_the_source_files(released: Released
     assert {f.LINEAGE, f.CATBOOST_MODEL, f.RECOMMENDATIONS, "generators/als/arrays.npz"} <= set(manifest["files"])
 
 
+def command(context: StageContext, monkeypatch: pytest.MonkeyPatch, *words: object, **other: str) -> str:
+    """What ``recsys`` prints where the environment says what ``context`` does, but for ``other``."""
+    for name, value in {**context.settings.environment(), **other}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output + str(done.exception)
+    return done.stdout
+
+
 def test_a_release_is_made_again_elsewhere_byte_by_byte(
     released: Released, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Another folder, and no Postgres, MLflow or clock to ask: the manifest has all that it takes."""
     context, release_id = released
     before = context.blobs.list("")
-    alone = StageContext(
-        context.settings.model_copy(update={"recsys_postgres_port": 1, "mlflow_tracking_uri": "http://127.0.0.1:1"}),
-        context.blobs,
-        context.datasets,
-    )
-    report = rebuild_release.run(site=SITE, release_id=release_id, into=tmp_path / "again", context=alone)
+    nobody = {"RECSYS_POSTGRES_PORT": "1", "MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}
+    words = ("rebuild", release_id, "--site", SITE, "--into", tmp_path / "again", "--json")
+    report = json.loads(command(context, monkeypatch, *words, **nobody))
 
-    assert report.identical, {name: each for name, each in report.files.items() if each.recorded != each.rebuilt}
-    assert set(report.files) == set(files_of(released).get_json(f.MANIFEST)["files"])
-    assert report.differs == ()
+    assert report["identical"], {n: each for n, each in report["files"].items() if each["recorded"] != each["rebuilt"]}
+    assert set(report["files"]) == set(files_of(released).get_json(f.MANIFEST)["files"])
+    assert report["differs"] == []
     assert context.blobs.list("") == before
 
+
+def test_what_is_not_as_it_was_is_said(released: Released, monkeypatch: pytest.MonkeyPatch):
+    manifest = ReleaseManifest.model_validate(files_of(released).get_json(f.MANIFEST))
     monkeypatch.setattr(rebuild_release, "code_version", lambda: "other")
-    monkeypatch.setattr(rebuild_release, "installed", lambda: {"polars": "9.9"})
-    manifest = rebuild_release.ReleaseManifest.model_validate(files_of(released).get_json(f.MANIFEST))
-    told = rebuild_release._differences(manifest)
-    assert told[0] == f"code: {manifest.code_version} → other"
-    assert f"polars: {manifest.libraries['polars']} → 9.9" in told
+    monkeypatch.setattr(rebuild_release, "installed", lambda: {**manifest.libraries, "polars": "9.9"})
+    told = rebuild_release.differences(manifest)
+    assert told == [f"code: {manifest.code_version} → other", f"polars: {manifest.libraries['polars']} → 9.9"]
+
+
+def test_a_partition_that_is_gone_is_named(released: Released):
+    context, _ = released
+    store, copy = files_of(released), f.ReleaseFiles(context.blobs, SITE, "copy")
+    lineage = store.get_json(f.LINEAGE)
+    lineage["partitions"][0]["tables"]["interactions"]["key"] = "events/gone.parquet"
+    copy.put_json(f.MANIFEST, store.get_json(f.MANIFEST))
+    copy.put_json(f.LINEAGE, lineage)
+    with pytest.raises(ReleaseError, match=r"1 of its 40 partitions gone \(2026-03-01\)"):
+        rebuild_release.run(site=SITE, release_id="copy", into=Path("nowhere"), context=context)
+    copy.remove()
+
+
+def test_a_request_is_traced_to_what_led_to_each_item(released: Released, monkeypatch: pytest.MonkeyPatch):
+    """One item of the user's slate, and one that was mixed in because of what the user did after the release."""
+    context, release_id = released
+    store = files_of(released)
+    user, items, sources = store.get_frame(f.RECOMMENDATIONS).select(c.USER_ID, c.ITEM_IDS, c.SOURCES).row(0)
+    seen, near = store.get_frame(f.SIMILAR).select(c.ITEM_ID, c.SIMILAR_ITEM_ID).row(0)
+    with psycopg2.connect(context.dsn) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO recsys.event (site, event_id, user_id, item_id, event_type, timestamp) "
+            "VALUES (%s, 'told', %s, %s, 'view', %s)",
+            (SITE, user, seen, AS_OF + timedelta(minutes=5)),
+        )
+        cursor.execute(
+            "INSERT INTO recsys.impression VALUES (%s, 'r-1', %s, %s, 'live', %s, %s, %s, %s)",
+            (
+                *(SITE, user, release_id, [near, items[0]], ["similar", sources[0]]),
+                *(AS_OF + timedelta(minutes=6), json.dumps([[seen], ["i1"]])),
+            ),
+        )
+    connection.close()
+    trace = trace_request.run(site=SITE, request_id="r-1", context=context)
+
+    manifest = store.get_json(f.MANIFEST)
+    assert (trace.release_id, trace.user_id) == (release_id, user)
+    assert trace.ranker == f"models:/{SITE}-ranker/{manifest['model_version']}"
+    assert trace.generators == f"models:/{SITE}-generators/{manifest['generators_version']}"
+    mixed, ranked = trace.items
+    assert (mixed.item_id, mixed.source, mixed.because) == (near, "similar", (seen,))
+    assert (ranked.item_id, ranked.slate_rank) == (items[0], 1)
+    rows = store.get_frame(f.CANDIDATES_INFERENCE).filter(pl.col(c.USER_ID) == user, pl.col(c.ITEM_ID) == items[0])
+    [row] = rows.to_dicts()
+    assert ranked.features[c.USER_EVENTS] == row[c.USER_EVENTS]
+    assert {each.source: each.rank for each in ranked.candidates} == {
+        source: rank for source in KINDS if (rank := row.get(c.source_rank(source))) is not None
+    }
+    assert (trace.events[0].item_id, trace.events[0].partition) == (seen, None)
+    known = context.datasets.scan("interactions", SITE).filter(pl.col(c.USER_ID) == user).collect()
+    of_the_log = [event for event in trace.events if event.partition]
+    assert len(of_the_log) == min(known.height, trace_request.EVENTS_SHOWN)
+    assert all(event.partition == f"{event.timestamp:%Y-%m-%d}" for event in of_the_log)
+
+    said = command(context, monkeypatch, "trace", "r-1", "--site", SITE)
+    for told in (release_id, f"1. {near}  similar  because of {seen}", "rank 1 of the slate", c.USER_EVENTS):
+        assert told in said
+    said = command(context, monkeypatch, "releases", "show", release_id, "--site", SITE)
+    for told in ("partitions (40)", "2026-03-01", "source files (", f"models:/{SITE}-ranker/", "git commit", "seed 7"):
+        assert told in said
+    with pytest.raises(ReleaseError, match="no impression of request 'r-2'"):
+        trace_request.run(site=SITE, request_id="r-2", context=context)
 
 
 def test_stages_that_are_run_again_compute_nothing(make_context: Callable[[], StageContext]):
     context = make_context()
     ingest_events.run(site=SITE, first=FIRST, days=DAYS, context=context)
     built = build_candidates.run(site=SITE, context=context)
-    written = context.blobs.modified("releases/")
-    assert build_candidates.run(site=SITE, context=context) == built
-    assert context.blobs.modified("releases/") == written
-
+    unchanged(context, built, lambda: build_candidates.run(site=SITE, context=context))
     trained = train_ranker.run(site=SITE, context=context)
-    written, runs = context.blobs.modified("releases/"), runs_of(context, built.release_id)
-    assert train_ranker.run(site=SITE, context=context) == trained
-    assert trained.mlflow_run_id in runs
-    assert context.blobs.modified("releases/") == written
-    assert runs_of(context, built.release_id) == runs
+    unchanged(context, trained, lambda: train_ranker.run(site=SITE, context=context))
+    judged = release_recommendations.run(site=SITE, context=context)
+    again = partial(release_recommendations.run, site=SITE, release_id=built.release_id, context=context)
+    unchanged(context, judged, again)
 
 
-def runs_of(context: StageContext, release_id: str) -> list[str]:
-    """Runs of one release's training, whichever site and database it was made for."""
+def unchanged(context: StageContext, first: BaseModel, again: Callable[[], BaseModel]) -> None:
+    """The stage says what it said, and put nothing into the object store or MLflow."""
+    before = context.blobs.modified("releases/"), runs(context)
+    told = again().model_dump(exclude={"steps"})
+    assert told == first.model_dump(exclude={"steps"})
+    assert (context.blobs.modified("releases/"), runs(context)) == before
+
+
+def runs(context: StageContext) -> list[tuple[str, int, int]]:
+    """Every run of the site's experiment: when it ended, and how many metrics it has."""
     client = mlflow.MlflowClient(tracking_uri=context.tracking_uri)
     experiment = client.get_experiment_by_name(SITE).experiment_id
-    return [run.info.run_id for run in client.search_runs([experiment], f"tags.release_id = '{release_id}'")]
+    found = client.search_runs([experiment])
+    return [(run.info.run_id, run.info.end_time, len(run.data.metrics)) for run in found]
+
+
+def test_dvc_computes_what_airflow_would(released: Released, tmp_path: Path):
+    """The steps of dvc.yaml on the same log: the same release, file by file; dvc.lock is logged beside it."""
+    context, release_id = released
+    for key in context.blobs.list("events/"):
+        context.blobs.download(key, tmp_path / "workspace" / "log" / key)
+    params = tmp_path / "params.yaml"
+    site = context.site(SITE).model_dump(mode="json")
+    params.write_text(yaml.safe_dump({"first": str(FIRST), "days": DAYS, "site": site}))
+    pipeline = Pipeline(Params.read(params), tmp_path / "workspace")
+    for step in (pipeline.candidates, pipeline.ranker, pipeline.judgement, pipeline.slates, pipeline.manifest):
+        step()
+
+    made = json.loads((tmp_path / "workspace" / "manifest" / f.MANIFEST).read_text())
+    recorded = files_of(released).get_json(f.MANIFEST)
+    assert made["release_id"] == release_id
+    assert {name: entry["sha256"] for name, entry in made["files"].items()} == {
+        name: entry["sha256"] for name, entry in recorded["files"].items()
+    }
+
+    with pytest.raises(ConfigError, match=r"dvc\.lock.*run it first"):
+        track_pipeline.run(params=params, folder=pipeline.folder, lock=tmp_path / "dvc.lock", settings=context.settings)
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\n")
+    tracked = track_pipeline.run(
+        params=params, folder=pipeline.folder, lock=tmp_path / "dvc.lock", settings=context.settings
+    )
+    client = mlflow.MlflowClient(tracking_uri=context.tracking_uri)
+    run = client.get_run(tracked.mlflow_run_id)
+    assert {file.path for file in client.list_artifacts(tracked.mlflow_run_id)} == {
+        "dvc.lock",
+        "params.yaml",
+        "manifest.json",
+    }
+    assert run.data.metrics["ranked_ndcg_at_10"] > 0
+    assert run.data.tags["release_id"] == release_id
