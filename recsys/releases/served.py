@@ -7,8 +7,8 @@ from recsys.ranking.ranker import Ranker
 from recsys.releases import files as f
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import EXPLAINED_BY, Log, Moment
-from recsys.releases.rearranging import reranking
-from recsys.releases.slates import recommendations, slates
+from recsys.releases.rearranging import arranged
+from recsys.releases.slates import recommendations
 
 
 def moment_served(log: Log, manifest: ReleaseManifest) -> Moment:
@@ -23,8 +23,5 @@ def served_slates(
 
     The same candidates, ranker, log and manifest give the same rows.
     """
-    site, rows = log.site, store.get_frame(f.CANDIDATES_INFERENCE)
-    sources, size = [spec.kind for spec in site.candidates], site.serving.slate_size
-    ranked = slates(rows, ranker.score(rows), sources, size, weigh=moment.repeat_weights)
-    rerank = reranking(log, moment, seed=manifest.seed)
-    return recommendations(rerank(ranked) if rerank else ranked, store.get_frame(f.EXCLUDED), moment.explainer)
+    shown = arranged(log, moment, store.get_frame(f.CANDIDATES_INFERENCE), ranker, seed=manifest.seed)
+    return recommendations(shown, store.get_frame(f.EXCLUDED), moment.explainer)
