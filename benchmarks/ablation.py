@@ -5,7 +5,8 @@
 A folder as for ``benchmarks.quality``, maybe with ``items.parquet`` (item_id and what is told of it). For choices it
 must be one cut inside what is learned from, so that the window that is reported stays unseen. Generators are fitted
 once; what they propose is filtered, and the ranker is trained again. Popularity stays: it is what strangers get. Groups
-that are off by default are added in turn, and so are the generators named with ``--plus``. Prints a Markdown table per
+of features of which nothing is known in the folder are left out; those that are off by default are added in turn, and
+so are the generators named with ``--plus``. Prints a Markdown table per
 folder: nDCG@10 and recall@20, and by how much, paired per user, they differ from the default's.
 """
 
@@ -104,11 +105,22 @@ class Ablation:
                 found[f"without {spec.kind}"] = _proposing(site, [one for one in mine if one != spec])
         for spec in self._everything.candidates[len(mine) :]:
             found[f"with {spec.kind}"] = _proposing(site, [*mine, spec])
-        for group in get_args(FeatureGroup):
+        for group in self._known_groups():
             on = site.ranker.features
             chosen = tuple(name for name in get_args(FeatureGroup) if (name in on) != (name == group))
             found[f"{'without' if group in on else 'with'} {group}"] = _looking_at(site, chosen)
         return found
+
+    def _known_groups(self) -> list[str]:
+        """Groups of which something is known here."""
+        rows = self._asked.rows([spec.kind for spec in self.site.candidates], self.site.candidates_per_source)
+        known = {name for name in rows.columns if rows[name].null_count() < rows.height}
+        bare = FeatureSet.of(self._asked.recall.sources, groups=()).names
+        return [
+            group
+            for group in get_args(FeatureGroup)
+            if known & (set(FeatureSet.of(self._asked.recall.sources, groups=[group]).names) - set(bare))
+        ]
 
     def report(self) -> EvaluationReport:
         """Every variant, on the same users."""

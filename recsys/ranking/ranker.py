@@ -1,7 +1,7 @@
 """Puts a number on each candidate; higher is shown earlier. CatBoost with a ranking loss.
 
-Source: Gulin, Kuralenok and Pavlov, "Winning the transfer learning track of Yahoo!'s Learning To Rank Challenge with
-YetiRank", PMLR 14, 2011.
+Sources: Burges, "From RankNet to LambdaRank to LambdaMART: an overview", MSR-TR-2010-82, 2010; Gulin, Kuralenok and
+Pavlov, "Winning the transfer learning track of Yahoo!'s Learning To Rank Challenge with YetiRank", PMLR 14, 2011.
 """
 
 import json

@@ -42,7 +42,9 @@ def test_a_site_s_features_are_those_it_names():
 
 
 def test_only_generators_with_vectors_have_affinities():
-    assert c.source_affinity("ease") not in FeatureSet.of(["ease", "als"]).names
+    names = FeatureSet.of(["ease", "als"], groups=[AFFINITY]).names
+    assert c.source_affinity("als") in names
+    assert c.source_affinity("ease") not in names
 
 
 def test_the_hash_knows_names_order_and_kind():
