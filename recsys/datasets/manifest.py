@@ -71,6 +71,8 @@ class Manifest(UndatedManifest):
 
     day: date
     hour: Hour | None = None
+    made_by: str = ""
+    "Hash of the code and configuration that read the source files; empty: another way, or not known."
 
     @property
     def partition(self) -> Partition:

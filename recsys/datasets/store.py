@@ -50,6 +50,7 @@ class DatasetStore:
         *,
         counts: RowCounts,
         source_files: Sequence[SourceFile] = (),
+        made_by: str = "",
     ) -> Manifest:
         """Replaces the partition in one step; the same rows, in any order, give the same bytes and hashes.
 
@@ -58,6 +59,7 @@ class DatasetStore:
             frames: by table name, each in its table's schema; tables left out are empty.
             counts: where every raw row of the partition went.
             source_files: what was read.
+            made_by: hash of how it was read.
 
         Raises:
             SchemaError: a frame is not in its table's schema; nothing was written.
@@ -71,6 +73,7 @@ class DatasetStore:
             tables=self._write(partition.site, partition.key, whole),
             counts=counts,
             source_files=tuple(source_files),
+            made_by=made_by,
         )
         self._switch(manifest, partition.key)
         return manifest

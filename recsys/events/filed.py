@@ -49,6 +49,11 @@ class FiledPath:
         """Whether the files are filed by day or hour."""
         return bool(self._tokens)
 
+    @property
+    def waits(self) -> bool:
+        """Whether rows may lie under a later time because they came late."""
+        return bool(self._late)
+
     def files(self, start: datetime, end: datetime) -> Iterator[tuple[RawFile, Filing | None]]:
         """The files that may have rows of this span (UTC), in order; all of them where they are not filed.
 

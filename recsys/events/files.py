@@ -45,6 +45,11 @@ class RawFile:
             raise SourceError(f"{self.location}: its hash was asked for before it was read to the end; read it first")
         return self._sha256
 
+    def digest(self) -> str:
+        """Reads the bytes as they are stored, and not what they say."""
+        with self.open_stored():
+            return self.sha256
+
     @contextmanager
     def open(self) -> Iterator[io.BufferedReader]:
         """The content as a stream, decompressed.

@@ -38,6 +38,8 @@ class IngestReport(Frozen):
     "Partitions asked for that the source does not reach and that have no rows; nothing was committed for them."
     resumed: int = 0
     "Partitions asked for that were committed before and left as they are."
+    unchanged: int = 0
+    "Of ``committed``: were read before from the same files, by the same code and rules, and not read again."
 
 
 def run(
@@ -82,8 +84,11 @@ def run(
     wanted = [partition for partition in asked if not (resume and partition in known)]
     done = len(asked) - len(wanted)
     late: set[Partition] = set()
+    unchanged = 0
     for piece in _pieces(wanted, together=DAYS_AT_ONCE if source.filed else None):
-        for _ in ingestion.ingest(piece, known):
+        left = ingestion.leave(piece)
+        unchanged += left * len(piece)
+        for _ in piece if left else ingestion.ingest(piece, known):
             done += 1
             if progress:
                 progress(done, len(asked))
@@ -92,7 +97,8 @@ def run(
     for partition in again:
         for _ in ingestion.ingest([partition], {*known, partition}):
             pass
-    return _reported(ingestion, first, days, asked=set(asked), resumed=len(asked) - len(wanted))
+    report = _reported(ingestion, first, days, asked=set(asked), resumed=len(asked) - len(wanted))
+    return report.model_copy(update={"unchanged": unchanged})
 
 
 def _asked(site: SiteId, first: date, days: int, hour: int | None, *, hourly: bool) -> list[Partition]:

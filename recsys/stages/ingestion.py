@@ -1,6 +1,5 @@
 """The way of raw rows into partitions: read, checked, laid on the shelf, judged, committed."""
 
-import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,11 +24,10 @@ from recsys.events.validation import Rules, check
 from recsys.sites import SiteConfig
 from recsys.stages.context import StageContext
 from recsys.stages.lacking_updates import lacking_updates
-from recsys.stages.partitions import PartitionReport, commit
+from recsys.stages.partitions import PartitionReport, commit, reported
+from recsys.stages.unchanged import FEEDBACK, all_unchanged, digest_of, made_by
 from recsys.types import UserId
 
-FEEDBACK: Final = "feedback"
-"Stands for the file of rows that came through the web service."
 ATTEMPTS: Final = 3
 "How often a partition is written before it is reported as not written."
 
@@ -86,6 +84,18 @@ class Ingestion:
             for written in pending:
                 written.result()
 
+    def leave(self, piece: Sequence[Partition]) -> bool:
+        """Whether the partitions of ``piece`` stay as they are: all were read before, and nothing is new."""
+        store, site = self.context.datasets, self.config.site
+        log = store.manifests(site, piece[0].day, piece[-1].day + timedelta(days=1))
+        kept = {each.partition: each for each in log if each.partition in set(piece)}
+        if len(kept) < len(piece) or not all_unchanged(self.context, self.config, self.source, list(kept.values())):
+            return False
+        self.committed |= {partition: reported(partition, manifest) for partition, manifest in kept.items()}
+        if undated := store.undated(site):
+            self.committed[None] = reported(None, undated)
+        return True
+
     def _refuse_mixture(self, piece: Sequence[Partition]) -> None:
         site, after = self.config.site, piece[-1].day + timedelta(days=1)
         known = {each.partition for each in self.context.datasets.manifests(site, piece[0].day, after)}
@@ -127,8 +137,7 @@ class Ingestion:
         told = self.context.feedback(self.config.site, start, end)
         self._shelve(shelf, from_interactions(told, source=FEEDBACK), start, end)
         for (slot,), rows in self._slotted(told).partition_by(c.PARTITION, as_dict=True, include_key=False).items():
-            digest = hashlib.sha256(rows.write_ndjson().encode()).hexdigest()
-            read.feedback[slot] = SourceFile(name=FEEDBACK, rows=rows.height, sha256=digest, day=slot.date())
+            read.feedback[slot] = SourceFile(name=FEEDBACK, rows=rows.height, sha256=digest_of(rows), day=slot.date())
         shelf.put(UPDATES, self._slotted(self.context.item_updates(self.config.site, start, end)))
         return read
 
@@ -159,6 +168,10 @@ class Ingestion:
     def _take(self, shelf: Shelf, slot: datetime | None) -> Checked:
         found = shelf.take(slot, same_content=self.config.quality.same_content_is_duplicate)
         return without(found, self._erased)
+
+    @cached_property
+    def _made_by(self) -> str:
+        return made_by(self.config)
 
     @cached_property
     def _erased(self) -> dict[UserId, datetime]:
@@ -198,7 +211,7 @@ class Ingestion:
             ):
                 with attempt:
                     if report.passed:
-                        done = commit(self.context, self.config.site, partition, checked, files)
+                        done = commit(self.context, self.config.site, partition, checked, files, made_by=self._made_by)
                         self.committed[partition] = done
                     self.context.reports.keep(report)
         except StoreError as fault:

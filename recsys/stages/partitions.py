@@ -47,9 +47,18 @@ class Unfinished:
 
 
 def commit(
-    context: StageContext, site: SiteId, partition: Partition | None, checked: Checked, files: tuple[SourceFile, ...]
+    context: StageContext,
+    site: SiteId,
+    partition: Partition | None,
+    checked: Checked,
+    files: tuple[SourceFile, ...],
+    *,
+    made_by: str = "",
 ) -> PartitionReport:
-    """The partition is in the event log afterwards, in place of the one before; None: the rows without a day."""
+    """The partition is in the event log afterwards, in place of the one before; None: the rows without a day.
+
+    ``made_by``: hash of the code and configuration that read ``files``; empty: they were not read.
+    """
     counts, store = checked.counts, context.datasets
     manifest: UndatedManifest
     if partition is None:
@@ -61,10 +70,15 @@ def commit(
             UPDATED: checked.item_updates,
             QUARANTINED: checked.quarantine,
         }
-        manifest = store.commit(partition, frames, counts=counts, source_files=files)
+        manifest = store.commit(partition, frames, counts=counts, source_files=files, made_by=made_by)
+    return reported(partition, manifest)
+
+
+def reported(partition: Partition | None, manifest: UndatedManifest) -> PartitionReport:
+    """What a committed partition says of itself; None: the rows without a day."""
     return PartitionReport(
         partition=partition.key if partition else UNDATED,
         day=partition.day if partition else None,
-        counts=counts,
+        counts=manifest.counts,
         content_hash={name: data.content_hash for name, data in manifest.tables.items()},
     )

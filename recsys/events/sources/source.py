@@ -1,9 +1,9 @@
 """What every source of raw events promises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from recsys.events.raw import RawBatch
 from recsys.layout import Settings
@@ -55,4 +55,13 @@ class Source(Protocol):
         Raises:
             SourceError: as ``days``; the fault of files that are filed by time is told in ``unreadable`` instead.
         """
+        ...
+
+
+@runtime_checkable
+class Stored(Protocol):
+    """A source that can tell which files it would read, without reading what they say."""
+
+    def stored(self, start: datetime, end: datetime) -> Mapping[str, str] | None:
+        """sha256 by name, as in ``SourceFile``, of what ``read`` reads of this span; None where it cannot be told."""
         ...

@@ -111,6 +111,7 @@ class TableSource:
         self._tables = tables
         self._earliest, self._latest = midnight(quality.earliest), midnight(quality.latest)
         self._reach: DayRange | None = None
+        self._digests: dict[str, str] = {}
         self.filed = tables[0].path.filed
 
     def days(self) -> DayRange:
@@ -126,6 +127,19 @@ class TableSource:
                 f"{self._latest:%Y-%m-%d}; correct columns.timestamp or quality.earliest in the site's YAML"
             )
         return self._reach
+
+    def stored(self, start: datetime, end: datetime) -> dict[str, str] | None:
+        """As ``Stored``; None where events may come late: which of the later files has some is known by reading it."""
+        if any(table.path.waits for table in self._tables):
+            return None
+        files = [file for table in self._tables for file, _ in table.path.files(start, end)]
+        return {file.name: self._digest(file) for file in files}
+
+    def _digest(self, file: RawFile) -> str:
+        """Once for each file: one that is not filed by time is asked for with every partition."""
+        if file.location not in self._digests:
+            self._digests[file.location] = file.digest()
+        return self._digests[file.location]
 
     def read(self, start: datetime, end: datetime) -> Iterator[RawBatch]:
         first, last = self._latest, self._earliest
