@@ -80,11 +80,12 @@ def run(*, site: SiteId, as_of: datetime | None = None, context: StageContext | 
     manifests = partitions_before(context.datasets, site, as_of)
     as_of = as_of or _end_of(manifests, site)
     manifest = describe(config, manifests, as_of)
-    state = record_release(context.dsn, site, manifest.release_id, as_of=as_of, at=context.now())
+    by = "stage build_candidates"
+    state = record_release(context.dsn, site, manifest.release_id, as_of=as_of, at=context.now(), by=by)
     if state != "building":
         return CandidatesReport(site=site, release_id=manifest.release_id, as_of=as_of, unchanged=True, rows={})
     store = f.ReleaseFiles(context.blobs, site, manifest.release_id)
-    with making(context, site, manifest.release_id, by="stage build_candidates"):
+    with making(context, site, manifest.release_id, by=by):
         built, steps = _built_before(store), tuple[Step, ...]()
         if built is None:
             log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site), partitions=manifests)

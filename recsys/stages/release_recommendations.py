@@ -117,7 +117,7 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId, by: s
     curve = tracking.curve(manifest.mlflow_run_id, CURVE) if manifest.mlflow_run_id else []
     with log.steps.measured("report"):
         page = render(findings(log, manifest, found.judgement, decision, ranker, curve=curve, forgotten=erased))
-        _record(context, store, manifest, found, page)
+        _record(context, store, manifest, found, page, by=by)
     told = {"site": site, "release_id": release_id, "reason": decision.reason, "page": _page(context, manifest)}
     if not decision.accepted:
         return ReleaseReport(**told, accepted=False, live=False, rows={}, steps=tuple(log.steps.ended))
@@ -152,6 +152,8 @@ def _record(
     manifest: ReleaseManifest,
     found: Examination,
     page: str,
+    *,
+    by: str,
 ) -> None:
     """The judgement lies with the release, in Postgres and in MLflow; in MLflow it names no users."""
     decision, content = found.decision, _told(found.judgement.report, found.evidence, found.decision)
@@ -167,6 +169,7 @@ def _record(
         reason=decision.reason,
         report=content,
         manifest=manifest.model_dump(mode="json"),
+        by=by,
     )
     tracking = Tracking(context.tracking_uri, store.site)
     if manifest.mlflow_run_id and manifest.model_version:
