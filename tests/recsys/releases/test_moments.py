@@ -14,7 +14,7 @@ from recsys.datasets.manifest import Partition
 from recsys.datasets.store import DatasetStore
 from recsys.datasets.tables import INTERACTED
 from recsys.events.counts import NO_ROWS
-from recsys.events.schema import INTERACTIONS, ITEM_UPDATES
+from recsys.events.schema import IMPRESSIONS, INTERACTIONS, ITEM_UPDATES
 from recsys.releases.moments import Log, partitions_before
 from recsys.sites import ComponentSpec, SiteConfig, parse_site
 
@@ -131,3 +131,16 @@ def test_partitions_before_a_moment_include_the_day_it_lies_in(site: SiteConfig,
     assert days(NOON) == [9, 10]
     assert days(datetime(2026, 5, 10, tzinfo=UTC)) == [9]
     assert days(None) == [9, 10, 11]
+
+
+def test_what_was_shown_later_is_not_known(site: SiteConfig):
+    known = events(("a", "x", "view", NOON - 2 * HOUR), ("b", "y", "view", NOON - 2 * HOUR))
+    shown = pl.DataFrame(
+        [(f"i{n}", "a", ["x", "y"], when, None, f"r{n}", None) for n, when in enumerate((NOON - HOUR, NOON))],
+        schema=IMPRESSIONS,
+        orient="row",
+    )
+    log = Log(site, known, pl.DataFrame(schema=ITEM_UPDATES), impressions=shown)
+    for moment, times in ((NOON, 1), (NOON + HOUR, 2)):
+        recall = log.at(moment, rng=np.random.default_rng(7), specs=[ComponentSpec(kind="popularity")]).recall
+        assert recall.knowledge.click_rates[c.SHOWN].to_list() == [times, times]
