@@ -37,6 +37,8 @@ def hand_over(outcome: Mapping[str, Any], event: Any) -> ReleaseId:
         raise AirflowSkipException(f"nothing new: release {release_id} was built from the same data before")
     if not outcome.get("accepted", True):
         raise AirflowSkipException(f"release {release_id} does not go live, the one before stays. {outcome['reason']}")
+    if not outcome.get("live", True):
+        raise AirflowSkipException(f"nothing new: release {release_id} was judged before and is not live any more")
     event.extra = {RELEASE_ID: release_id}
     return release_id
 

@@ -30,6 +30,12 @@ def test_a_refused_release_is_skipped_with_the_gates_sentence(event):
     assert event.extra == {}
 
 
+def test_a_release_that_was_taken_off_is_not_announced_again(event):
+    with pytest.raises(AirflowSkipException, match="r1 was judged before and is not live any more"):
+        hand_over({"release_id": "r1", "accepted": True, "live": False, "reason": "better"}, event)
+    assert event.extra == {}
+
+
 def test_a_release_named_by_hand_wins():
     assert handed_over({"release_id": "r1"}, {candidates("alpha"): ["some event"]}, None) == "r1"
 
