@@ -76,8 +76,10 @@ class Settings(BaseSettings):
 
     recsys_web_port: int = 8000
     recsys_web_workers: int = Field(default=1, ge=1)
+    recsys_spool_megabytes: int = Field(default=1024, ge=0)
+    "Most that a host of the web service keeps of events on its disk while Postgres does not take them."
     recsys_snapshot_users: int = Field(default=1_000_000, ge=0)
-    """Users of a release whose slates a host of the web service keeps in a file of its own (about 2 kB each); the others'
+    """Users of a release whose slates a host of the web service keeps in a file, about 2 kB each; those of the others
     are read from Postgres. 0: no such file, everything is read from Postgres."""
     recsys_read_key: SecretStr = SecretStr("")
     recsys_write_key: SecretStr = SecretStr("")

@@ -17,8 +17,10 @@ from web_service.routes import events, health, items, page, recommendations, rel
 from web_service.services import Services
 from web_service.sites import SiteBook
 from web_service.snapshots import Snapshots
+from web_service.spool import Spool
 from web_service.standing import Standing
 from web_service.surroundings import Surroundings
+from web_service.taking import Taking
 from web_service.telemetry import Telemetry
 
 DESCRIPTION = """
@@ -45,6 +47,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             impressions = ImpressionLog(pool, telemetry)
             snapshots = Snapshots(settings, lambda: standing.change())
             standing = Standing(pool, snapshots, lambda: _connect(settings))
+            spool = Spool(settings.recsys_home / "spool", most_bytes=settings.recsys_spool_megabytes << 20)
+            taking = Taking(pool, standing, spool)
             await standing.start()
             app.state.services = Services(
                 settings=settings,
@@ -52,16 +56,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 telemetry=telemetry,
                 pool=pool,
                 standing=standing,
+                taking=taking,
                 impressions=impressions,
                 migrations=migrations(),
             )
-            tasks = [asyncio.create_task(work) for work in (impressions.run(), standing.run())]
+            tasks = [
+                asyncio.create_task(work)
+                for work in (impressions.run(), standing.run(), taking.run(), taking.catch_up())
+            ]
             yield
+            await taking.drain()
             await impressions.drain()
             for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+            spool.close()
             await snapshots.close()
 
     app = FastAPI(

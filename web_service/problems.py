@@ -13,6 +13,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from recsys.errors import ConfigError, ReleaseError, StoreError, UnknownReleaseError
+from web_service.database import AWAY
+from web_service.spool import SpoolFull
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ TITLES: Final[dict[str, str]] = {
     "unsupported-media-type": "The body is not declared as JSON",
     "site-misconfigured": "The site's configuration cannot be read",
     "store-unavailable": "The database does not answer",
+    "no-room": "There is no room for more events",
+    "overloaded": "Too much waits already",
     "http-error": "The request failed",
     "internal-error": "Something went wrong here",
 }
@@ -127,29 +131,20 @@ def as_problem(error: Exception) -> Problem:
         case ConfigError():
             log.error("%s", error)
             return Problem(503, "site-misconfigured", "the site's YAML has faults; the service's log lists them")
-        case asyncpg.PostgresConnectionError() | asyncpg.InterfaceError() | StoreError() | OSError() | TimeoutError():
+        case asyncpg.UndefinedTableError() | asyncpg.InvalidSchemaNameError():
+            return Problem(
+                503, "store-unavailable", "the database has no tables yet; run: python -m recsys.serving.migrate"
+            )
+        case SpoolFull():
+            log.error("%s", error)
+            return Problem(503, "no-room", f"{error}; send them again later", headers={"Retry-After": "30"})
+        case _ if isinstance(error, (StoreError, *AWAY)):
             log.error("database: %s: %s", type(error).__name__, error)
             return Problem(
                 503,
                 "store-unavailable",
                 "the database does not answer; try again in a moment",
                 headers={"Retry-After": "2"},
-            )
-        case (
-            asyncpg.OperatorInterventionError()
-            | asyncpg.InsufficientResourcesError()
-            | asyncpg.ObjectNotInPrerequisiteStateError()
-        ):
-            log.error("database: %s: %s", type(error).__name__, error)
-            return Problem(
-                503,
-                "store-unavailable",
-                "the database is busy or restarting; try again in a moment",
-                headers={"Retry-After": "2"},
-            )
-        case asyncpg.UndefinedTableError() | asyncpg.InvalidSchemaNameError():
-            return Problem(
-                503, "store-unavailable", "the database has no tables yet; run: python -m recsys.serving.migrate"
             )
         case _:
             log.error("unexpected", exc_info=error)

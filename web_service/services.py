@@ -12,6 +12,7 @@ from recsys.sites import SiteConfig
 from web_service.impressions import ImpressionLog
 from web_service.sites import SiteBook
 from web_service.standing import Standing
+from web_service.taking import Taking
 from web_service.telemetry import Telemetry
 
 
@@ -24,6 +25,7 @@ class Services:
     telemetry: Telemetry
     pool: asyncpg.Pool
     standing: Standing
+    taking: Taking
     impressions: ImpressionLog
     migrations: list[Migration]
     "What the database should have."

@@ -29,14 +29,15 @@ from recsys.serving.telling import (
 )
 from recsys.serving.told import Activity, Told
 from recsys.types import ReleaseId, SiteId, UserId
+from web_service.database import AWAY
 from web_service.snapshots import Snapshots
 
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN: Final = 1.0
 """Seconds between two looks at the pointers, whatever was heard; and between two attempts to reach Postgres."""
-AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-"""What asyncpg raises where the database does not answer."""
+UNREADABLE: Final = (asyncpg.PostgresError, *AWAY)
+"""Away, or without its tables: there is nothing to be known from it now."""
 
 
 class Standing:
@@ -51,6 +52,8 @@ class Standing:
         self._connect = connect
         self._readers: dict[SiteId, ReleaseReader] = {}
         self._told: dict[SiteId, Told] = {}
+        self._unsure: set[SiteId] = set()
+        "Sites whose news may be incomplete."
         self._wanted: list[ReleaseKey] = []
         self._made: dict[ReleaseId, SnapshotRelease | None] = {}
         self._meanwhile: list[dict[str, Any]] | None = None
@@ -101,7 +104,7 @@ class Standing:
         """What can be known is known: from Postgres, or, while it is away, from the snapshots of this host."""
         try:
             await self._look(self._pool)
-        except AWAY as fault:
+        except UNREADABLE as fault:
             log.warning("Postgres does not answer (%s); starting with the snapshots of this host", fault)
             for snapshot in self._snapshots.remembered():
                 self._told[snapshot.key.site] = Told(snapshot.key)
@@ -116,14 +119,14 @@ class Standing:
                     await self._follow(connection)
                 finally:
                     await connection.close(timeout=LOOK_AGAIN)
-            except AWAY as fault:
+            except UNREADABLE as fault:
                 log.warning("Postgres does not answer: %s", fault)
             await asyncio.sleep(LOOK_AGAIN)
 
     async def _follow(self, connection: asyncpg.Connection) -> None:
         await connection.add_listener(NEWS, self._hear)
         await connection.add_listener(POINTERS, lambda *_: self.change())
-        self._told.clear()  # what was said while nobody listened is read again
+        self._unsure |= self._told.keys()  # what was said while nobody listened is read again
         while True:
             self._changed.clear()
             await self._look(connection)
@@ -148,7 +151,8 @@ class Standing:
         """Everything that counts for the live releases, and for those before them, is in memory, and not much more."""
         for site, reader in self._readers.items():
             told = self._told.get(site)
-            if told is None or not told.covers(reader.key):
+            if told is None or site in self._unsure or not told.covers(reader.key):
+                self._unsure.discard(site)
                 since = _earliest([reader.key, *(key for key in self._wanted if key.site == site)])
                 self._meanwhile = []
                 told = await read_told(connection, since)
@@ -178,7 +182,7 @@ class Standing:
         if self._meanwhile is not None:
             self._meanwhile.append(news)
         if news["kind"] == "changed":
-            self._told.pop(news["site"], None)
+            self._unsure.add(news["site"])
             self.change()
         elif (told := self._told.get(news["site"])) is not None:
             heed(told, news)

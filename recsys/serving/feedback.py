@@ -23,8 +23,8 @@ WITH new AS (
     )
     ON CONFLICT (site, event_id) DO NOTHING RETURNING *
 )
-SELECT news, pg_notify('{NEWS}', news) FROM (
-    SELECT json_build_object(
+SELECT event_id, news, pg_notify('{NEWS}', news) FROM (
+    SELECT event_id, json_build_object(
         'kind', 'event', 'site', site, 'event_id', event_id, 'user_id', user_id, 'item_id', item_id,
         'event_type', event_type, 'timestamp', extract(epoch FROM "timestamp"),
         'received_at', extract(epoch FROM received_at)
@@ -71,15 +71,15 @@ FROM told
 
 @dataclass(frozen=True)
 class Recorded:
-    """How many events of one call are new, and how many were known already."""
+    """What became of the events of one call."""
 
-    accepted: int
-    duplicates: int
-    news: tuple[str, ...] = ()
-    "What every worker hears of it, as soon as it is durable."
+    new: frozenset[EventId]
+    "Those that were not known before."
+    news: tuple[str, ...]
+    "What every worker hears of them, as soon as they are durable."
 
     def __add__(self, other: "Recorded") -> "Recorded":
-        return Recorded(self.accepted + other.accepted, self.duplicates + other.duplicates, (*self.news, *other.news))
+        return Recorded(self.new | other.new, (*self.news, *other.news))
 
 
 async def record_events(
@@ -103,8 +103,8 @@ async def record_events(
         [event.session_id for event in ordered],
         [event.request_id for event in ordered],
     ]
-    news = tuple(row["news"] for row in await database.fetch(_INSERT, site, *values))
-    return Recorded(accepted=len(news), duplicates=len(events) - len(news), news=news)
+    rows = await database.fetch(_INSERT, site, *values)
+    return Recorded(frozenset(row["event_id"] for row in rows), tuple(row["news"] for row in rows))
 
 
 async def user_events(pool: asyncpg.Pool, site: SiteId, user_id: UserId, limit: int) -> list[Interaction]:

@@ -23,7 +23,7 @@ WITH new AS (
         $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::float8[], $9::boolean[],
         $10::text[], $11::text[], $12::timestamptz[], $13::text[]
     )
-    ON CONFLICT (site, event_id) DO NOTHING RETURNING item_id, available, "timestamp"
+    ON CONFLICT (site, event_id) DO NOTHING RETURNING event_id, item_id, available, "timestamp"
 ), latest AS (
     INSERT INTO recsys.item_availability AS known (site, item_id, available, "timestamp")
     SELECT DISTINCT ON (item_id) $1, item_id, available, "timestamp" FROM new WHERE available IS NOT NULL
@@ -39,7 +39,7 @@ WITH new AS (
 ), notified AS MATERIALIZED (
     SELECT news, pg_notify('{NEWS}', news) FROM said
 )
-SELECT (SELECT count(*) FROM new) AS accepted, ARRAY(SELECT news FROM notified) AS news
+SELECT ARRAY(SELECT event_id FROM new) AS new, ARRAY(SELECT news FROM notified) AS news
 """
 
 _READ: Final = f"""
@@ -74,8 +74,8 @@ async def record_item_updates(
         [update.published_at for update in ordered],
         [None if update.attributes is None else as_json_object(update.attributes) for update in ordered],
     ]
-    accepted, news = await database.fetchrow(_INSERT, site, *values)
-    return Recorded(accepted=accepted, duplicates=len(updates) - accepted, news=tuple(news))
+    row = await database.fetchrow(_INSERT, site, *values)
+    return Recorded(frozenset(row["new"]), tuple(row["news"]))
 
 
 def read_item_updates(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[Row]:

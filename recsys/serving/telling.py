@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from recsys.events.model import Interaction, ItemUpdate
 from recsys.serving.reading import ReleaseKey
 from recsys.serving.told import LOOK_BACK, Activity, OffSale, SeenEvent, Told
 from recsys.types import SiteId, UserId
@@ -103,6 +104,17 @@ def heed(told: Told, news: Mapping[str, Any]) -> None:
             told.item(news["item_id"], off_sale)
         case "forgotten":
             told.forget(news["user_id"], _moment(news["erased_at"]))
+
+
+def news_of(site: SiteId, event: Interaction | ItemUpdate, at: datetime) -> str | None:
+    """The message of an event that came in at this time, as the database would send it; None: it changes no answer."""
+    told = {"site": site, "event_id": event.event_id, "item_id": event.item_id}
+    times = {"timestamp": event.timestamp.timestamp(), "received_at": at.timestamp()}
+    if isinstance(event, Interaction):
+        return json.dumps({"kind": "event", "user_id": event.user_id, "event_type": event.event_type, **told, **times})
+    if event.available is None:
+        return None
+    return json.dumps({"kind": "item", "available": event.available, **told, **times})
 
 
 def parse(payload: str) -> dict[str, Any]:

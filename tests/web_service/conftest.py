@@ -102,6 +102,7 @@ def running(settings, app=None) -> Iterator[httpx.Client]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         serving.start()
+        until(lambda: server.started or not serving.is_alive(), seconds=60.0)
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
                 yield client

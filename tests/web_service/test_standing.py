@@ -83,8 +83,6 @@ def test_while_postgres_is_away_answers_go_on(own, release_files):
             ready = client.get("/health/ready")
             assert (ready.status_code, ready.json()["postgres"]) == (200, False)
             assert "last heard at" in ready.json()["detail"]
-            event = {"user_id": "anna", "item_id": "i01", "event_type": "view"}
-            assert client.post(f"/v1/{SITE}/events", json=event).status_code == 503
             second = create_app(own)
             with running(own, second) as late:
                 assert asked(late, user_id="anna", k=12) == before

@@ -1,6 +1,5 @@
 """Events in: accepted means durable, and the same event_id counts once."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import uuid4
@@ -10,14 +9,11 @@ from pydantic import Discriminator, Field, Tag
 
 from recsys.events.model import Id, Interaction, ItemUpdate, Moment
 from recsys.serving.contracts import EventsAccepted
-from recsys.serving.feedback import Recorded, record_events
-from recsys.serving.item_updates import record_item_updates
 from recsys.sites import SiteConfig
-from recsys.types import SiteId
 from web_service.auth import needs
 from web_service.problems import Problem
 from web_service.responses import as_json
-from web_service.services import InService, OfSite, Services
+from web_service.services import InService, OfSite
 
 router = APIRouter(prefix="/v1/{site}", tags=["events"], dependencies=[Depends(needs("write"))])
 
@@ -127,22 +123,11 @@ async def accept(
     ]
     if faults:
         raise Problem(422, "invalid-request", f"{faults[0][0]}: {faults[0][1]}", errors=faults[:100])
-    recorded = await _record(service, site.site, events)
-    service.standing.heed(recorded.news)
-    service.telemetry.count_events(site.site, accepted=recorded.accepted, duplicates=recorded.duplicates)
+    accepted = await service.taking.take(site.site, events)
+    duplicates = len(events) - accepted
+    service.telemetry.count_events(site.site, accepted=accepted, duplicates=duplicates)
     event_ids = tuple(event.event_id for event in events)
-    return as_json(
-        EventsAccepted(accepted=recorded.accepted, duplicates=recorded.duplicates, event_ids=event_ids), status=202
-    )
-
-
-async def _record(service: Services, site: SiteId, events: Sequence[Interaction | ItemUpdate]) -> Recorded:
-    done = [event for event in events if isinstance(event, Interaction)]
-    told = [event for event in events if isinstance(event, ItemUpdate)]
-    if not told:
-        return await record_events(service.pool, site, done)
-    async with service.pool.acquire() as connection, connection.transaction():  # both kinds, or neither
-        return await record_events(connection, site, done) + await record_item_updates(connection, site, told)
+    return as_json(EventsAccepted(accepted=accepted, duplicates=duplicates, event_ids=event_ids), status=202)
 
 
 def _faults(site: SiteConfig, event: Interaction | ItemUpdate, now: datetime) -> list[tuple[str, str]]:

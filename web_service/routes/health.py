@@ -6,7 +6,7 @@ from recsys.serving.contracts import Readiness
 from recsys.serving.readiness import live_releases, missing_migrations
 from web_service.responses import as_json
 from web_service.services import InService, Services
-from web_service.standing import AWAY
+from web_service.standing import UNREADABLE
 
 router = APIRouter(tags=["health"])
 
@@ -40,7 +40,7 @@ async def _readiness(service: Services) -> Readiness:
             detail = f"the database lacks {', '.join(missing)}; run: python -m recsys.serving.migrate"
             return Readiness(ready=False, postgres=True, migrated=False, detail=detail)
         live = await live_releases(service.pool)
-    except AWAY as fault:
+    except UNREADABLE as fault:
         return _without_database(service, type(fault).__name__)
     sites = {site: live[site][0] if site in live else None for site in service.sites.ids()}
     return Readiness(ready=True, postgres=True, migrated=True, live_releases=sites)
@@ -53,4 +53,6 @@ def _without_database(service: Services, fault: str) -> Readiness:
     detail = f"the database does not answer ({fault}; {since})"
     if not live:
         return Readiness(ready=False, detail=detail)
-    return Readiness(ready=True, live_releases=live, detail=f"{detail}; answering from snapshots, taking no events")
+    return Readiness(
+        ready=True, live_releases=live, detail=f"{detail}; answering from snapshots, events wait on this host's disk"
+    )

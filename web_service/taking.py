@@ -1,0 +1,150 @@
+"""Takes events in: those of requests that come at the same time in one transaction; on the disk while Postgres is away.
+
+An event is accepted when it is durable. The worker that took it answers with a view to it from then on.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Final
+
+import asyncpg
+
+from recsys.events.model import Interaction, ItemUpdate
+from recsys.serving.feedback import Recorded, record_events
+from recsys.serving.item_updates import record_item_updates
+from recsys.serving.telling import news_of
+from recsys.types import SiteId
+from web_service.database import AWAY
+from web_service.problems import Problem
+from web_service.spool import Spool, SpoolFull, Told
+from web_service.standing import Standing
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 5000
+"""Events of one transaction, at most, however many requests wait."""
+WAITING: Final = 2000
+"""Requests that may wait; more are told to come again."""
+LOOK_AGAIN: Final = 1.0
+"""Seconds between two attempts to bring waiting events into Postgres."""
+
+
+@dataclass
+class _Request:
+    site: SiteId
+    events: Sequence[Told]
+    taken: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def answer(self, accepted: int | Exception) -> None:
+        """Whoever waits hears of it; one who went away does not."""
+        if self.taken.done():
+            return
+        if isinstance(accepted, Exception):
+            self.taken.set_exception(accepted)
+        else:
+            self.taken.set_result(accepted)
+
+
+class Taking:
+    """The one who writes events, in this worker."""
+
+    def __init__(self, pool: asyncpg.Pool, standing: Standing, spool: Spool) -> None:
+        self._pool = pool
+        self._standing = standing
+        self._spool = spool
+        self._requests: asyncio.Queue[_Request] = asyncio.Queue(WAITING)
+
+    async def take(self, site: SiteId, events: Sequence[Told]) -> int:
+        """The events are durable: in Postgres, or on the disk of this host until Postgres takes them.
+
+        Returns how many of them were new, as far as that is known.
+
+        Raises:
+            SpoolFull: neither takes them.
+            Problem: 503, too many requests wait already.
+        """
+        request = _Request(site, events)
+        try:
+            self._requests.put_nowait(request)
+        except asyncio.QueueFull:
+            detail = f"{WAITING} requests with events wait already; send these again in a moment"
+            raise Problem(503, "overloaded", detail, headers={"Retry-After": "1"}) from None
+        return await request.taken
+
+    async def run(self) -> None:
+        """Takes what comes, until cancelled."""
+        while True:
+            requests = [await self._requests.get()]
+            while not self._requests.empty() and sum(len(request.events) for request in requests) < AT_ONCE:
+                requests.append(self._requests.get_nowait())
+            requests.sort(key=lambda request: request.site)
+            for site, of_site in groupby(requests, key=lambda request: request.site):
+                await self._take_together(site, list(of_site))
+            for _ in requests:
+                self._requests.task_done()
+
+    async def catch_up(self) -> None:
+        """Brings what waits on the disk into Postgres, whenever it answers, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN)
+            if self._spool.size():
+                try:
+                    await self._replay()
+                except AWAY as fault:
+                    log.warning("%d bytes of events wait for Postgres: %s", self._spool.size(), fault)
+
+    async def drain(self) -> None:
+        """Every request that waits has its answer."""
+        await self._requests.join()
+
+    async def _take_together(self, site: SiteId, requests: list[_Request]) -> None:
+        try:
+            recorded = await self._record(site, [event for request in requests for event in request.events])
+        except AWAY as fault:
+            log.warning("Postgres takes no events, %d requests go to the disk: %s", len(requests), fault)
+            self._keep(site, requests)
+        except Exception as fault:  # whatever it is, whoever asked must hear of it
+            if len(requests) == 1:
+                requests[0].answer(fault)
+            else:  # one that Postgres refuses spoils no other
+                for request in requests:
+                    await self._take_together(site, [request])
+        else:
+            self._standing.heed(recorded.news)
+            new = set(recorded.new)
+            for request in requests:
+                accepted = new & {event.event_id for event in request.events}
+                new -= accepted
+                request.answer(len(accepted))
+
+    def _keep(self, site: SiteId, requests: list[_Request]) -> None:
+        """On the disk of this host, for now."""
+        events = [event for request in requests for event in request.events]
+        try:
+            self._spool.add(site, events)
+        except SpoolFull as fault:
+            for request in requests:
+                request.answer(fault)
+            return
+        now = datetime.now(UTC)
+        self._standing.heed(news for event in events if (news := news_of(site, event, now)))
+        for request in requests:
+            request.answer(len({event.event_id for event in request.events}))
+
+    async def _record(self, site: SiteId, events: Sequence[Told]) -> Recorded:
+        done = [event for event in events if isinstance(event, Interaction)]
+        told = [event for event in events if isinstance(event, ItemUpdate)]
+        if not told:
+            return await record_events(self._pool, site, done)
+        async with self._pool.acquire() as connection, connection.transaction():  # both kinds, or neither
+            return await record_events(connection, site, done) + await record_item_updates(connection, site, told)
+
+    async def _replay(self) -> None:
+        for file in self._spool.files():
+            for site, events in file.batches():
+                self._standing.heed((await self._record(site, events)).news)
+            file.done()
