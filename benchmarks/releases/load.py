@@ -10,7 +10,7 @@ import sys
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -177,9 +177,12 @@ def move(dsn: str, release_id: str | None) -> None:
 
 def _busy(parent: int, port: int) -> int:
     """Processes of the service that hold connections of ours."""
-    children = psutil.Process(parent).children(recursive=True)
-    held = [child for child in children for each in child.net_connections() if each.laddr.port == port and each.raddr]
-    return len({child.pid for child in held})
+    held = set()
+    for child in psutil.Process(parent).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # one that made a snapshot and has ended
+            if any(each.laddr.port == port and each.raddr for each in child.net_connections()):
+                held.add(child.pid)
+    return len(held)
 
 
 def _answers(port: int) -> bool:
