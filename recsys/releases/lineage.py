@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from recsys.datasets.blobs import Blobs
 from recsys.datasets.manifest import Manifest, data_hash
 from recsys.events.raw import SourceFile
 from recsys.releases import files as f
@@ -23,6 +24,14 @@ class Lineage(Frozen):
         """Every file that had a part in it, once, in the order of the partitions."""
         every = (file for partition in self.partitions for file in partition.source_files)
         return tuple({(file.name, file.sha256): file for file in every}.values())
+
+    def gone(self, blobs: Blobs) -> list[str]:
+        """Keys of partitions that are no longer as they were read: they were written again, or erased."""
+        return [
+            each.partition.key
+            for each in self.partitions
+            if not all(blobs.exists(data.key) for data in each.tables.values())
+        ]
 
     def summary(self) -> dict[str, Any]:
         """For a person and for programs: partitions and source files with their hashes, without keys of objects."""

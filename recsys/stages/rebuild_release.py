@@ -87,12 +87,7 @@ def run(*, site: SiteId, release_id: ReleaseId, into: Path, context: StageContex
 
 
 def _require_partitions(context: StageContext, lineage: Lineage, release_id: ReleaseId) -> None:
-    gone = [
-        each.partition.key
-        for each in lineage.partitions
-        if not all(context.blobs.exists(data.key) for data in each.tables.values())
-    ]
-    if gone:
+    if gone := lineage.gone(context.blobs):
         raise ReleaseError(
             f"release {release_id}: found {len(gone)} of its {len(lineage.partitions)} partitions gone "
             f"({', '.join(gone[:5])}), expected all; they were written again since, and what they were is not kept. "

@@ -1,8 +1,10 @@
 """Judge, decide, publish, activate: what turns a trained ranker into what users see."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
+from recsys.datasets.manifest import Manifest
 from recsys.datasets.splits import cut_windows
 from recsys.evaluation.gate import Evidence, GateDecision
 from recsys.evaluation.report import EvaluationReport
@@ -11,6 +13,7 @@ from recsys.ranking.ranker import CURVE
 from recsys.releases import files as f
 from recsys.releases.examination import Examination, examine
 from recsys.releases.incumbent import Incumbent, load_ranker
+from recsys.releases.lineage import Lineage
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import Log
 from recsys.releases.page.findings import findings
@@ -73,13 +76,13 @@ def run(
         StoreError: rows in Postgres ≠ rows in the manifest; the live release is untouched.
     """
     context = context or open_context()
-    config = context.tuned_site(site)
+    context.site(site)
     release_id = release_id or lifecycle.unfinished_release(context.dsn, site)
     release = lifecycle.release_summary(context.dsn, site, release_id)
     if release.state in DONE:
         return _reported_before(context, release)
     with making(context, site, release_id, by=by):
-        return _run(context, config, release_id, by)
+        return _run(context, site, release_id, by)
 
 
 def _reported_before(context: StageContext, release: ReleaseSummary) -> ReleaseReport:
@@ -99,12 +102,12 @@ def _reported_before(context: StageContext, release: ReleaseSummary) -> ReleaseR
     )
 
 
-def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId, by: str) -> ReleaseReport:
-    site = config.site
+def _run(context: StageContext, site: SiteId, release_id: ReleaseId, by: str) -> ReleaseReport:
     store = f.ReleaseFiles(context.blobs, site, release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
-    erased = context.erased(site)
-    log = Log.read(context.datasets, config, as_of=manifest.as_of, erased=erased)
+    config, erased = manifest.site_config(), context.erased(site)
+    partitions = _as_read_before(context, store)
+    log = Log.read(context.datasets, config, as_of=manifest.as_of, erased=erased, partitions=partitions)
     ranker = load_ranker(store)
     incumbent = _incumbent(context, log, manifest, ranker.features)
     with log.steps.measured("judge and rank") as ranked:
@@ -124,10 +127,17 @@ def _run(context: StageContext, config: SiteConfig, release_id: ReleaseId, by: s
     with log.steps.measured("publish") as published:
         rows = publish_release.run(site=site, release_id=release_id, by=by, context=context)
         published.extend(rows.values())
-    if not config.approval.required:
+    approval = context.site(site).approval
+    if not approval.required:
         activate(site=site, release_id=release_id, by=by, reason=decision.reason, context=context)
     steps = tuple(log.steps.ended)
-    return ReleaseReport(**told, accepted=True, live=not config.approval.required, rows=rows, steps=steps)
+    return ReleaseReport(**told, accepted=True, live=not approval.required, rows=rows, steps=steps)
+
+
+def _as_read_before(context: StageContext, store: f.ReleaseFiles) -> Sequence[Manifest] | None:
+    """The partitions that the candidates were made of; None, for those of now, where some were written again since."""
+    lineage = Lineage.model_validate(store.get_json(f.LINEAGE))
+    return None if lineage.gone(context.blobs) else lineage.partitions
 
 
 def _page(context: StageContext, manifest: ReleaseManifest) -> str:

@@ -54,12 +54,16 @@ pl.from_pandas(generators.predict(users, params={"k": 60})).write_parquet(folder
 
 @pytest.fixture(scope="module")
 def released(make_context: Callable[[], StageContext]) -> Released:
-    """A site with a live release."""
+    """A site with a live release, whose YAML was another while its slates were made."""
     context = make_context()
     ingest_events.run(site=SITE, first=FIRST, days=DAYS, context=context)
     built = build_candidates.run(site=SITE, context=context)
     train_ranker.run(site=SITE, release_id=built.release_id, context=context)
+    file = context.settings.sites_dir / f"{SITE}.yaml"
+    text = file.read_text()
+    file.write_text(yaml.safe_dump(yaml.safe_load(text) | {"serving": {"slate_size": 10, "repeats": "favour"}}))
     report = release_recommendations.run(site=SITE, release_id=built.release_id, context=context)
+    file.write_text(text)
     assert report.accepted, report.reason
     return context, built.release_id
 
