@@ -130,6 +130,14 @@ def _find(context: StageContext, site: SiteId, release_id: ReleaseId) -> Release
     raise ReleaseError(f"site {site}: found no release {release_id!r}; see: recsys releases list --site {site}")
 
 
+def follow_pointer(*, site: SiteId, context: StageContext | None = None) -> None:
+    """MLflow's alias ``live`` is at the models of the site's live release; nothing happens where there is none."""
+    context = context or open_context()
+    live = lifecycle.live_release(context.dsn, site)
+    if live is not None:
+        _point_alias(context, live)
+
+
 def _point_alias(context: StageContext, live: LiveRelease) -> None:
     """MLflow's alias ``live`` follows the pointer."""
     content = f.ReleaseFiles(context.blobs, live.site, live.release_id).get_json(f.MANIFEST)

@@ -1,18 +1,24 @@
 """Releases: which there are, which is live, and moving it."""
 
+import logging
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+import httpx
+from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from recsys.events.model import Id
+from recsys.layout import Settings
 from recsys.serving import lifecycle, retirement
+from recsys.serving.aliases import point_live
 from recsys.serving.audit import changes
 from recsys.serving.comparing import difference
 from recsys.serving.contracts import LiveRelease, ReleaseChanges, ReleaseDifference, ReleaseList, ReleaseSummary
 from web_service.auth import needs
 from web_service.services import InService, OfSite
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/{site}/releases", tags=["releases"])
 
@@ -70,17 +76,30 @@ def compared(
 
 
 @router.post("/rollback", summary="Roll back to the release before")
-def roll_back(site: OfSite, service: InService, by: Admin, why: Why = NO_REASON) -> LiveRelease:
+def roll_back(
+    site: OfSite, service: InService, by: Admin, afterwards: BackgroundTasks, why: Why = NO_REASON
+) -> LiveRelease:
     """The release before the live one answers again; repeat to go further back."""
     dsn = service.settings.postgres_dsn()
-    return lifecycle.rollback(dsn, site.site, datetime.now(UTC), by=by, reason=why.reason)
+    live = lifecycle.rollback(dsn, site.site, datetime.now(UTC), by=by, reason=why.reason)
+    afterwards.add_task(_tell_mlflow, service.settings, live)
+    return live
 
 
 @router.post("/{release_id}/activate", summary="Activate a release")
-def activate(site: OfSite, release_id: OfRelease, service: InService, by: Admin, why: Why = NO_REASON) -> LiveRelease:
+def activate(
+    site: OfSite,
+    release_id: OfRelease,
+    service: InService,
+    by: Admin,
+    afterwards: BackgroundTasks,
+    why: Why = NO_REASON,
+) -> LiveRelease:
     """This release answers from now on."""
     dsn = service.settings.postgres_dsn()
-    return lifecycle.activate(dsn, site.site, release_id, datetime.now(UTC), by=by, reason=why.reason)
+    live = lifecycle.activate(dsn, site.site, release_id, datetime.now(UTC), by=by, reason=why.reason)
+    afterwards.add_task(_tell_mlflow, service.settings, live)
+    return live
 
 
 @router.post("/{release_id}/canary", summary="Make a release a canary")
@@ -97,3 +116,12 @@ def retire(site: OfSite, release_id: OfRelease, service: InService, by: Admin, w
     dsn = service.settings.postgres_dsn()
     retirement.retire(dsn, site.site, release_id, by=by, reason=why.reason)
     return lifecycle.release_summary(dsn, site.site, release_id)
+
+
+def _tell_mlflow(settings: Settings, live: LiveRelease) -> None:
+    """MLflow's alias follows the pointer; where MLflow does not answer, it does so at the next maintenance."""
+    record = lifecycle.release_record(settings.postgres_dsn(), live.site, live.release_id)
+    try:
+        point_live(settings.tracking_uri, live.site, record["manifest"])
+    except httpx.HTTPError as fault:
+        log.warning("release %s is live, but MLflow's alias was not moved: %s", live.release_id, fault)
