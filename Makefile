@@ -41,8 +41,8 @@ check: setup ## format, lint, types, import rules
 bench: setup ## quality and speed, as benchmarks/README.md shows them
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
-bench-quality: setup ## what is recommended, beside published figures, on public sequences
-	@exec $(BIN)/python -m benchmarks.protocols $(ARGS)
+bench-quality: setup ## what is recommended, beside peers and published figures, on public data
+	@exec $(BIN)/python -m benchmarks.all_protocols $(ARGS)
 
 lock: ## compile requirements.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
