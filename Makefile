@@ -7,7 +7,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 # A home that cannot be written to has no room for a package cache.
 export UV_CACHE_DIR ?= $(if $(shell test -w "$$HOME" && echo yes),$(HOME)/.cache/uv,$(CURDIR)/$(VENV)/cache)
 
-.PHONY: help setup up down status test check bench bench-quality lock clean
+.PHONY: help setup up down status test check bench bench-quality bench-serving lock clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
@@ -43,6 +43,9 @@ bench: setup ## quality and speed, as benchmarks/README.md shows them
 
 bench-quality: setup ## what is recommended, beside peers and published figures, on public data
 	@exec $(BIN)/python -m benchmarks.all_protocols $(ARGS)
+
+bench-serving: setup ## requests a second, beside an empty route; needs wrk
+	@exec $(BIN)/python -m benchmarks.serving $(ARGS)
 
 lock: ## compile requirements.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -122,7 +122,7 @@ async def ask(
             sent = time.monotonic()
             try:
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-                status, body = await _response(reader)
+                status, body = await response(reader)
             except (OSError, asyncio.IncompleteReadError) as fault:
                 seen.failed.append(repr(fault))
                 reader, writer = await asyncio.open_connection(host, port)
@@ -161,7 +161,8 @@ def _look(seen: Asked, sent: float, status: int, body: bytes) -> None:
     seen.named.append((sent, came, release_id))
 
 
-async def _response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def response(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of the next answer."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
     return int(head[9:12]), await reader.readexactly(length)
