@@ -12,7 +12,6 @@ folder: nDCG@10 and recall@20, and by how much, paired per user, they differ fro
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
@@ -27,6 +26,7 @@ from recsys.evaluation.bootstrap import Interval
 from recsys.evaluation.report import COMPARED, RANKED, EvaluationReport, evaluate
 from recsys.features.feature_set import FeatureSet
 from recsys.ranking.candidate_rows import Recall, fit_recall
+from recsys.ranking.heard import Heard
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.slates import rank_rows
 from recsys.ranking.training_rows import PAIR, drawn, gains, training_rows
@@ -38,24 +38,6 @@ from recsys.types import UserId
 
 SIZE = 20
 SEED = 7
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Fitted generators, and all that they had to say of the users who are asked about."""
-
-    recall: Recall
-    pool: pl.DataFrame
-    labels: pl.DataFrame
-
-    def rows(self, sources: Sequence[str], k: int) -> pl.DataFrame:
-        """As if there were no other generators than ``sources``."""
-        generators = tuple(one for one in self.recall.generators if one.name in sources)
-        heard = self.pool.filter(pl.col(c.SOURCE).is_in([one.name for one in generators]))
-        proposed = heard.filter(pl.col(c.RANK) <= k).select(PAIR).unique()
-        alone = replace(self.recall, generators=generators)
-        vars(alone)["knowledge"] = self.recall.knowledge
-        return alone.rows(heard.join(proposed, on=PAIR, how="semi", maintain_order="left"))
 
 
 class Ablation:
@@ -75,7 +57,7 @@ class Ablation:
         recall = self._recall(as_of)
         users = read_users(folder / "users.txt")
         pool = recall.pool(users, k=self.site.candidates_per_source, exclude=touched(self.log))
-        self._asked = Moment(recall, pool, self.truth)
+        self._asked = Heard(recall, pool, self.truth)
 
     def slates(self, site: SiteConfig) -> pl.DataFrame:
         """What the users would be shown with these generators and groups of features."""
@@ -145,7 +127,7 @@ class Ablation:
             rng=self._rng,
         )
 
-    def _taught_at(self, start: datetime, end: datetime) -> Moment:
+    def _taught_at(self, start: datetime, end: datetime) -> Heard:
         recall, site = self._recall(start), self.site
         seen = touched(recall.interactions)
         labels = gains(self.log, site.interactions, start=start, end=end, exclude=seen)
@@ -154,7 +136,7 @@ class Ablation:
             at_most=site.ranker.users // site.windows.label_windows,
             rng=self._rng,
         )
-        return Moment(recall, recall.pool(users, k=site.candidates_per_source, exclude=seen), labels)
+        return Heard(recall, recall.pool(users, k=site.candidates_per_source, exclude=seen), labels)
 
 
 def _proposing(site: SiteConfig, specs: Sequence[ComponentSpec]) -> SiteConfig:

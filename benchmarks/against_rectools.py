@@ -32,7 +32,7 @@ from benchmarks.quality import SEED, SIZE, table
 from recsys import columns as c
 from recsys.evaluation.report import RANKED, evaluate
 from recsys.sites.config import SiteConfig
-from recsys.stages.offline_by_time import default_site, midnight_after, recommend_by_time
+from recsys.stages.offline_by_time import contest, default_site, midnight_after
 from recsys.stages.offline_files import read_events, read_users
 from recsys.steps import Steps, peak_bytes
 
@@ -47,7 +47,7 @@ def ours(folder: Path, out: Path) -> Cost:
     log = read_events(folder / "train.parquet")
     users = list(dict.fromkeys([*log[c.USER_ID].unique().sort(), *read_users(folder / "users.txt")]))
     began, worked = time.perf_counter(), time.process_time()
-    slates = recommend_by_time(log, None, users, k=SIZE, steps=Steps())
+    slates = contest(log, None, users, k=SIZE, steps=Steps(), on_trial=()).slates[RANKED]
     seconds, worked = time.perf_counter() - began, time.process_time() - worked
     slates.write_parquet(out)
     return seconds, worked, peak_bytes() / 1e6

@@ -55,10 +55,10 @@ def measure(folder: Path, out: Path | None) -> None:
     """Prints the table of one folder."""
     began = time.perf_counter()
     log, truth = read_events(folder / "train.parquet"), pl.read_parquet(folder / "truth.parquet")
-    slates = contest(log, None, read_users(folder / "users.txt"), k=SIZE, steps=Steps())
+    found = contest(log, None, read_users(folder / "users.txt"), k=SIZE, steps=Steps())
     seconds = time.perf_counter() - began
     report = evaluate(
-        slates,
+        found.slates,
         truth,
         warm_users=log[c.USER_ID].unique().to_list(),
         catalogue=log[c.ITEM_ID].n_unique(),
@@ -66,10 +66,11 @@ def measure(folder: Path, out: Path | None) -> None:
         rng=np.random.default_rng(SEED),
     )
     print(f"\n### {folder.name}\n\n{log.height:,} events, {report.users:,} users judged, {report.cold_users:,} of them")
-    print(f"without history; trained and ranked in {seconds:.0f} s\n\n{table(report)}")
+    print(f"without history; trained and ranked in {seconds:.0f} s.")
+    print(f"Generators on trial {found.trial.reason}.\n\n{table(report)}")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        slates[RANKED].select(c.USER_ID, c.ITEM_ID, c.RANK).write_parquet(out / f"{folder.name}.parquet")
+        found.slates[RANKED].write_parquet(out / f"{folder.name}.parquet")
 
 
 def main() -> None:

@@ -11,11 +11,13 @@ import scipy.sparse as sp
 from recsys import columns as c
 from recsys.candidates.history import positions
 from recsys.candidates.sequences import Sequences
+from recsys.evaluation.contestants import RANKED
 from recsys.features.item_tokens import TOKEN, item_tokens
 from recsys.ranking.next_item.answers import as_rows, filled, popular_columns
 from recsys.ranking.next_item.content import Content
 from recsys.ranking.next_item.model import NextItem
-from recsys.stages.offline_by_time import recommend_by_time
+from recsys.stages.generators_on_trial import TrialReport
+from recsys.stages.offline_by_time import contest
 from recsys.stages.offline_files import read_cases, read_events, read_items, read_sessions, read_users
 from recsys.steps import Step, Steps
 from recsys.types import Frozen, UserId
@@ -31,6 +33,8 @@ class OfflineReport(Frozen):
     "Users, or cases."
     rows: int
     steps: tuple[Step, ...]
+    trial: TrialReport | None = None
+    "Which generators were tried beside a site's defaults, and whether they were taken; None: none were."
 
 
 def recommend(*, events: Path, items: Path | None, users: Path, k: int, out: Path) -> OfflineReport:
@@ -48,10 +52,9 @@ def recommend(*, events: Path, items: Path | None, users: Path, k: int, out: Pat
         known = None if items is None else read_items(items)
         rows.append(log.height)
     if log[c.TIMESTAMP].null_count():
-        found = recommend_by_order(log, known, asked, k=k, steps=steps)
-    else:
-        found = recommend_by_time(log, known, asked, k=k, steps=steps)
-    return _written(found, out, len(asked), steps)
+        return _written(recommend_by_order(log, known, asked, k=k, steps=steps), out, len(asked), steps)
+    found = contest(log, known, asked, k=k, steps=steps)
+    return _written(found.slates[RANKED], out, len(asked), steps, found.trial)
 
 
 def next_item(*, sessions: Path, cases: Path, k: int, out: Path) -> OfflineReport:
@@ -108,9 +111,11 @@ def content_of(items: pl.DataFrame, known: pl.Series) -> Content | None:
     return Content.of(sp.csr_matrix((np.ones(told.height), at), shape=(len(known), len(names))))
 
 
-def _written(found: pl.DataFrame, out: Path, answered: int, steps: Steps) -> OfflineReport:
+def _written(
+    found: pl.DataFrame, out: Path, answered: int, steps: Steps, trial: TrialReport | None = None
+) -> OfflineReport:
     with steps.measured("write") as rows:
         out.parent.mkdir(parents=True, exist_ok=True)
         found.write_parquet(out)
         rows.append(found.height)
-    return OfflineReport(out=str(out), answered=answered, rows=found.height, steps=tuple(steps.ended))
+    return OfflineReport(out=str(out), answered=answered, rows=found.height, steps=tuple(steps.ended), trial=trial)

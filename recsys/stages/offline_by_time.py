@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,10 +18,12 @@ from recsys.evaluation.contestants import RANKED
 from recsys.events.schema import INTERACTIONS, ITEMS
 from recsys.features.feature_set import FeatureSet
 from recsys.ranking.candidate_rows import Recall, fit_recall
+from recsys.ranking.heard import Heard
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.slates import rank_rows
-from recsys.ranking.training_rows import drawn, gains, training_rows
+from recsys.ranking.training_rows import drawn, gains
 from recsys.sites.config import ComponentSpec, InteractionType, SiteConfig
+from recsys.stages.generators_on_trial import Trial, TrialReport
 from recsys.steps import Steps
 from recsys.types import UserId
 
@@ -33,48 +36,57 @@ KNOWN: Final = {
     "purchase": InteractionType(name="purchase", weight=5.0, gain=3),
 }
 """What events mean by default; one of another type counts as a view."""
+ON_TRIAL: Final = (ComponentSpec(kind="covisitation"), ComponentSpec(kind="session_knn"))
+"""Generators that help some logs and harm others: taken where the log's own label windows say that they help."""
 
 
-def recommend_by_time(
-    log: pl.DataFrame, items: pl.DataFrame | None, users: Sequence[UserId], *, k: int, steps: Steps
-) -> pl.DataFrame:
-    """user_id, item_id, rank for every one of ``users``, with every default of a site.
+@dataclass(frozen=True)
+class Contest:
+    """What each contestant shows, and which generators there are."""
+
+    slates: dict[str, pl.DataFrame]
+    "user_id, item_id, rank by contestant: ``ranked``, and each generator alone."
+    trial: TrialReport
+
+
+def contest(
+    log: pl.DataFrame,
+    items: pl.DataFrame | None,
+    users: Sequence[UserId],
+    *,
+    k: int,
+    steps: Steps,
+    on_trial: Sequence[ComponentSpec] = ON_TRIAL,
+) -> Contest:
+    """Learns from the log with every default of a site, and answers every one of ``users``.
 
     Args:
         log: user_id, item_id, event_type, value, timestamp (UTC); what a user has there is not recommended.
         items: item_id and any other columns of the catalogue; None: nothing is told of items.
-        users: who is asked about; one without history gets what is popular.
+        users: who is asked about; a generator that does not know one shows the popular.
         k: positions for each.
         steps: takes down what it costs.
-    """
-    return contest(log, items, users, k=k, steps=steps)[RANKED].select(c.USER_ID, c.ITEM_ID, c.RANK)
-
-
-def contest(
-    log: pl.DataFrame, items: pl.DataFrame | None, users: Sequence[UserId], *, k: int, steps: Steps
-) -> dict[str, pl.DataFrame]:
-    """Slates (user_id, item_id, rank) by contestant: ``ranked``, and each generator alone.
-
-    A generator that does not know a user shows the popular.
+        on_trial: generators that are taken where they are seen to help; none: there is no trial.
     """
     interactions = as_interactions(log)
-    site = default_site(interactions)
     rng = np.random.default_rng(SEED)
     as_of = midnight_after(interactions)
-    score = _learned(interactions, items, site, as_of, rng, steps)
+    learned = _learned(interactions, items, on_trial, as_of, rng, steps)
+    site = learned.site
     recall = _recall_at(interactions, items, site, as_of, rng, steps)
     barred, depth = touched(interactions), max(site.candidates_per_source, k)
     parts: dict[str, list[pl.DataFrame]] = {name: [] for name in (RANKED, *recall.sources)}
     for pool, pairs in recall.pools_and_rows(users, k=depth, exclude=barred):
         with steps.measured("rank") as rows:
-            parts[RANKED].append(rank_rows(pairs, score(pairs), sources=recall.sources, size=k))
+            parts[RANKED].append(rank_rows(pairs, learned.score(pairs), sources=recall.sources, size=k))
             rows.append(pairs.height)
         popular = pool.filter(pl.col(c.SOURCE) == Popularity.name)
         for source in recall.sources:
             own = pool.filter(pl.col(c.SOURCE) == source)
             told = pl.concat([own, popular.join(own, on=c.USER_ID, how="anti")])
             parts[source].append(told.filter(pl.col(c.RANK) <= k))
-    return {name: pl.concat(slates) for name, slates in parts.items()}
+    whole = {name: pl.concat(slates).select(c.USER_ID, c.ITEM_ID, c.RANK) for name, slates in parts.items()}
+    return Contest(whole, learned.trial)
 
 
 def as_interactions(log: pl.DataFrame) -> pl.DataFrame:
@@ -103,20 +115,32 @@ def midnight_after(log: pl.DataFrame) -> datetime:
     return newest + timedelta(days=1)
 
 
+@dataclass(frozen=True)
+class _Learned:
+    """Generators that were found worth while, and the order of what they propose."""
+
+    site: SiteConfig
+    score: Callable[[pl.DataFrame], NDArray[np.float64]]
+    trial: TrialReport
+
+
 def _learned(
     log: pl.DataFrame,
     items: pl.DataFrame | None,
-    site: SiteConfig,
+    on_trial: Sequence[ComponentSpec],
     as_of: datetime,
     rng: np.random.Generator,
     steps: Steps,
-) -> Callable[[pl.DataFrame], NDArray[np.float64]]:
+) -> _Learned:
     """What a ranker gives to rows of candidates; where the log is too thin for one, what the generators agree on."""
+    site = default_site(log)
     try:
-        return _trained(log, items, site, as_of, rng, steps).score
+        return _trained(log, items, Trial(site, on_trial, steps), as_of, rng, steps)
     except NotEnoughData as thin:
         LOG.warning("no order could be learned (%s); first comes what most generators propose", thin)
-        return lambda rows: agreed(rows, [spec.kind for spec in site.candidates])
+        kinds = tuple(spec.kind for spec in on_trial)
+        untold = TrialReport(kinds=kinds, taken=False, reason=f"left out: nothing to compare with: {thin}")
+        return _Learned(site, lambda rows: agreed(rows, [spec.kind for spec in site.candidates]), untold)
 
 
 def agreed(rows: pl.DataFrame, sources: Sequence[str]) -> NDArray[np.float64]:
@@ -128,33 +152,25 @@ def agreed(rows: pl.DataFrame, sources: Sequence[str]) -> NDArray[np.float64]:
 def _trained(
     log: pl.DataFrame,
     items: pl.DataFrame | None,
-    site: SiteConfig,
+    trial: Trial,
     as_of: datetime,
     rng: np.random.Generator,
     steps: Steps,
-) -> Ranker:
-    parts = []
-    for window in label_windows(as_of, site.windows):
-        recall = _recall_at(log, items, site, window.start, rng, steps)
+) -> _Learned:
+    wide = trial.widest
+    for window in label_windows(as_of, wide.windows):
+        recall = _recall_at(log, items, wide, window.start, rng, steps)
         seen = touched(recall.interactions)
-        labels = gains(log, site.interactions, start=window.start, end=window.end, exclude=seen)
-        share = site.ranker.users // site.windows.label_windows
+        labels = gains(log, wide.interactions, start=window.start, end=window.end, exclude=seen)
+        share = wide.ranker.users // wide.windows.label_windows
         users = drawn(labels[c.USER_ID].unique().sort().to_list(), at_most=share, rng=rng)
-        rows = pl.concat(recall.answer(users, k=site.candidates_per_source, exclude=seen))
-        parts.append(
-            training_rows(
-                rows,
-                labels,
-                as_of=window.start,
-                negatives_per_user=site.ranker.negatives_per_user,
-                rng=rng,
-                negatives=site.ranker.negatives,
-            )
-        )
-    known = pl.concat(parts)
+        trial.add(Heard(recall, recall.pool(users, k=wide.candidates_per_source, exclude=seen), labels))
+    site, known, report = trial.verdict()
+    LOG.info("generators on trial: %s", report.reason)
     with steps.measured("train the ranker") as told:
         told.append(known.height)
-        return Ranker(FeatureSet.of_site(site), site.ranker).fit(known, rng=rng)
+        ranker = Ranker(FeatureSet.of_site(site), site.ranker).fit(known, rng=rng)
+    return _Learned(site, ranker.score, report)
 
 
 def _recall_at(

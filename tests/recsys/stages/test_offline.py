@@ -107,8 +107,12 @@ def test_a_log_with_times_is_learned_from_in_two_stages(tmp_path: Path):
     assert not set(found["u0"]) & set(circle(0, 5))
     assert len(found["stranger"]) == 5
     done = {step.step.partition(": ")[2] or step.step for step in report.steps}
-    asked = {f"{verb} {kind}" for verb in ("fit", "ask") for kind in ("popularity", "als", "ease", "item_item")}
-    assert done == {"read", "train the ranker", "describe", "rank", "write"} | asked
+    assert report.trial is not None
+    assert report.trial.kinds == ("covisitation", "session_knn")
+    assert report.trial.users > 0
+    kinds = ("popularity", "als", "ease", "item_item", *report.trial.kinds)
+    asked = {f"{verb} {kind}" for verb in ("fit", "ask") for kind in kinds}
+    assert done == {"read", "judge generators on trial", "train the ranker", "describe", "rank", "write"} | asked
 
 
 def test_one_event_is_enough(tmp_path: Path):
