@@ -9,8 +9,8 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import PositiveFloat, PositiveInt
-from scipy.linalg import cho_factor
-from scipy.linalg.lapack import dpotri
+from scipy.linalg import get_lapack_funcs
+from threadpoolctl import threadpool_limits
 
 from recsys.candidates.best import Scores
 from recsys.candidates.history import History
@@ -18,6 +18,8 @@ from recsys.candidates.query import QueryGenerator, QueryParams
 
 MIRRORED_AT_ONCE = 256
 """Rows of the inverse that are read as columns too, while they are in the processor's cache."""
+FLOAT32_CONDITION = 1e3
+"""Up to this condition number float32, of seven digits, leaves effects four; beyond it the inverse is of float64."""
 
 
 class EaseParams(QueryParams):
@@ -58,14 +60,18 @@ class Ease(QueryGenerator[EaseParams]):
 
 def _effects(matrix: sp.csr_matrix, reg: float) -> NDArray[np.float32]:
     """B = I - P diag(1 / diag(P)) with P = (XᵀX + reg·I)⁻¹; row: item known, column: item expected."""
-    gram = (matrix.T @ matrix).toarray().astype(np.float64)
+    gram = (matrix.T @ matrix).toarray()
     effects = np.zeros(gram.shape, dtype=np.float32)
     if not gram.size:
         return effects
+    largest = gram.sum(axis=0, dtype=np.float64).max()  # no eigenvalue is above it
+    gram = gram.astype(np.float32 if largest / reg < FLOAT32_CONDITION else np.float64, copy=False)
     diagonal = np.diag_indices(len(gram))
     gram[diagonal] += reg
-    factor, _ = cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    half, _ = dpotri(factor, lower=1, overwrite_c=1)
+    factorize, invert = get_lapack_funcs(("potrf", "potri"), (gram,))
+    with threadpool_limits(1, "blas"):  # sums are added in one order on any number of cores
+        factor, _ = factorize(gram.T, lower=1, clean=0, overwrite_a=1)  # symmetric: the transpose is in Fortran's order
+        half, _ = invert(factor, lower=1, overwrite_c=1)
     weight = -half[diagonal]
     for start in range(0, len(weight), MIRRORED_AT_ONCE):  # above the diagonal, ``half`` has what was there before
         stop = start + MIRRORED_AT_ONCE
