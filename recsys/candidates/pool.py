@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys import columns as c
 from recsys.candidates.generator import CANDIDATES, CandidateGenerator
@@ -60,18 +62,28 @@ def one_row_per_pair(pool: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame
         user_id, item_id, then for each source ``<source>_score`` (its score), ``<source>_share`` (over its best score
         for that user) and ``<source>_rank``, all null where it did not propose the pair; ``n_sources``. Sorted by pair.
     """
-    best = pl.col(c.SCORE).max().over(c.USER_ID, c.SOURCE)
-    known = pool.with_columns(pl.when(best > 0).then(pl.col(c.SCORE) / best).alias(_SHARE))
-    evidence = [
-        expression
-        for source in sources
-        for expression in (
-            _only(source, c.SCORE).cast(pl.Float32).alias(c.source_score(source)),
-            _only(source, _SHARE).cast(pl.Float32).alias(c.source_share(source)),
-            _only(source, c.RANK).alias(c.source_rank(source)),
-        )
-    ]
-    return known.group_by(PAIR).agg(*evidence, pl.len().cast(pl.Int32).alias(c.N_SOURCES)).sort(PAIR)
+    users, items = (pool[name].unique().sort() for name in PAIR)
+    user, item = _codes(pool[c.USER_ID], users), _codes(pool[c.ITEM_ID], items)
+    pairs, row = np.unique(user * len(items) + item, return_inverse=True)
+    evidence = {
+        c.USER_ID: users.gather(pairs // max(1, len(items))),
+        c.ITEM_ID: items.gather(pairs % max(1, len(items))),
+    }
+    scores = pool[c.SCORE].to_numpy()
+    for source in sources:
+        rows_of = (pool[c.SOURCE] == source).arg_true().to_numpy()
+        best = np.full(len(users), -np.inf)
+        np.maximum.at(best, user[rows_of], scores[rows_of])
+        told = pool[rows_of].select(c.SCORE, c.RANK, pl.Series(_SHARE, best[user[rows_of]]))
+        told = told.with_columns(pl.when(pl.col(_SHARE) > 0).then(pl.col(c.SCORE) / pl.col(_SHARE)).alias(_SHARE))
+        where = np.full(len(pairs), len(rows_of), dtype=np.uint32)
+        where[row[rows_of]] = np.arange(len(rows_of))
+        told = pl.concat([told, told.clear(1)])[where]  # the last row, of nulls, is that of pairs it did not propose
+        evidence[c.source_score(source)] = told[c.SCORE].cast(pl.Float32)
+        evidence[c.source_share(source)] = told[_SHARE].cast(pl.Float32)
+        evidence[c.source_rank(source)] = told[c.RANK]
+    counts = pl.Series(np.bincount(row, minlength=len(pairs)), dtype=pl.Int32)
+    return pl.DataFrame({**evidence, c.N_SOURCES: counts})
 
 
 def generator_report(pool: pl.DataFrame, truth: pl.DataFrame, ks: Sequence[int]) -> pl.DataFrame:
@@ -107,5 +119,6 @@ _SIZE = c.TRUTH_SIZE
 _POOL = "pool"
 
 
-def _only(source: str, column: str) -> pl.Expr:
-    return pl.col(column).filter(pl.col(c.SOURCE) == source).first()
+def _codes(ids: pl.Series, known: pl.Series) -> NDArray[np.int64]:
+    """Where each id stands in ``known``, which has all of them."""
+    return ids.cast(pl.Enum(known)).to_physical().cast(pl.Int64).to_numpy()
