@@ -46,9 +46,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with await _open_pool(settings) as pool:
             impressions = ImpressionLog(pool, telemetry)
             snapshots = Snapshots(settings, lambda: standing.change())
-            standing = Standing(pool, snapshots, lambda: _connect(settings))
+            standing = Standing(pool, snapshots, telemetry, lambda: _connect(settings))
             spool = Spool(settings.recsys_home / "spool", most_bytes=settings.recsys_spool_megabytes << 20)
-            taking = Taking(pool, standing, spool)
+            taking = Taking(pool, standing, spool, telemetry)
             await standing.start()
             app.state.services = Services(
                 settings=settings,

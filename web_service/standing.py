@@ -31,6 +31,7 @@ from recsys.serving.told import Activity, Told
 from recsys.types import ReleaseId, SiteId, UserId
 from web_service.database import AWAY
 from web_service.snapshots import Snapshots
+from web_service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +45,15 @@ class Standing:
     """The sites as they stand."""
 
     def __init__(
-        self, pool: asyncpg.Pool, snapshots: Snapshots, connect: Callable[[], Awaitable[asyncpg.Connection]]
+        self,
+        pool: asyncpg.Pool,
+        snapshots: Snapshots,
+        telemetry: Telemetry,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
     ) -> None:
         """``connect`` opens the connection that listens; ``snapshots`` are those of this host."""
         self._pool = pool
+        self._telemetry = telemetry
         self._snapshots = snapshots
         self._connect = connect
         self._readers: dict[SiteId, ReleaseReader] = {}
@@ -94,7 +100,7 @@ class Standing:
     def heed(self, news: Iterable[str]) -> None:
         """What this worker itself wrote down counts at once; the others hear of it from Postgres."""
         for payload in news:
-            self._hear(None, 0, NEWS, payload)
+            self._take_in(parse(payload))
 
     def change(self) -> None:
         """Something changed on this host or in Postgres: look now."""
@@ -141,6 +147,7 @@ class Standing:
         live = await live_releases(database, RECOMMENDATIONS)
         self._wanted = await wanted_releases(database, RECOMMENDATIONS)
         self.heard_at = datetime.now(UTC)
+        self._telemetry.heard.set(self.heard_at.timestamp())
         self._snapshots.want(self._wanted)
         self._made = {release.release_id: self._made.get(release.release_id) for release in self._wanted}
         if {site: reader.key for site, reader in self._readers.items()} != live:
@@ -179,6 +186,11 @@ class Standing:
 
     def _hear(self, _connection: object, _pid: int, _channel: str, payload: str) -> None:
         news = parse(payload)
+        if "received_at" in news:
+            self._telemetry.news.observe(max(0.0, datetime.now(UTC).timestamp() - news["received_at"]))
+        self._take_in(news)
+
+    def _take_in(self, news: dict[str, Any]) -> None:
         if self._meanwhile is not None:
             self._meanwhile.append(news)
         if news["kind"] == "changed":

@@ -22,6 +22,7 @@ from web_service.database import AWAY
 from web_service.problems import Problem
 from web_service.spool import Spool, SpoolFull, Told
 from web_service.standing import Standing
+from web_service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,9 @@ class _Request:
 class Taking:
     """The one who writes events, in this worker."""
 
-    def __init__(self, pool: asyncpg.Pool, standing: Standing, spool: Spool) -> None:
+    def __init__(self, pool: asyncpg.Pool, standing: Standing, spool: Spool, telemetry: Telemetry) -> None:
         self._pool = pool
+        self._telemetry = telemetry
         self._standing = standing
         self._spool = spool
         self._requests: asyncio.Queue[_Request] = asyncio.Queue(WAITING)
@@ -91,11 +93,13 @@ class Taking:
         """Brings what waits on the disk into Postgres, whenever it answers, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_AGAIN)
-            if self._spool.size():
+            waiting = self._spool.size()
+            self._telemetry.spool.set(waiting)
+            if waiting:
                 try:
                     await self._replay()
                 except AWAY as fault:
-                    log.warning("%d bytes of events wait for Postgres: %s", self._spool.size(), fault)
+                    log.warning("%d bytes of events wait for Postgres: %s", waiting, fault)
 
     async def drain(self) -> None:
         """Every request that waits has its answer."""

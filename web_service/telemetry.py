@@ -2,9 +2,10 @@
 
 import os
 from collections import Counter as Count
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from recsys.serving.contracts import Answer, Mode
 
@@ -57,6 +58,25 @@ class Telemetry:
             registry=self.registry,
         )
 
+        self.spool = Gauge(
+            "recsys_spool_bytes",
+            "Events that wait on the host's disk for Postgres.",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
+        self.heard = Gauge(
+            "recsys_database_heard_timestamp_seconds",
+            "When a worker last heard Postgres.",
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        )
+        self.news = Histogram(
+            "recsys_news_seconds",
+            "From an event's arrival in Postgres until a worker heard of it.",
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+
     def count_answer(self, answer: Answer, mode: Mode, k: int) -> None:
         """The answer is counted: by mode, by source, and whether it was personal."""
         site, items = answer["site"], answer["items"]
@@ -84,6 +104,15 @@ class Telemetry:
         """All metrics in Prometheus' text form; of all workers where PROMETHEUS_MULTIPROC_DIR is set."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
+        _leave_out_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         workers = CollectorRegistry()
         MultiProcessCollector(workers)  # type: ignore[no-untyped-call]
         return generate_latest(workers)
+
+
+def _leave_out_the_dead(folder: Path) -> None:
+    """What a worker that is gone saw last is not what is; what it counted stays counted."""
+    for file in folder.glob("gauge_live*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not Path(f"/proc/{pid}").exists():
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]

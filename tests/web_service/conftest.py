@@ -148,7 +148,7 @@ def _noticed(client, app, settings):
     return client
 
 
-def until(holds, seconds=10.0):
+def until(holds, seconds=30.0):
     """Returns as soon as it holds."""
     end = time.monotonic() + seconds
     while not holds():

@@ -89,22 +89,39 @@ def post(client, start):
     return done
 
 
+def test_any_of_several_workers_tells_the_metrics_of_all(own, tmp_path):  # noqa: F811
+    metrics = tmp_path / "metrics"
+    metrics.mkdir()
+    (metrics / "gauge_livemin_999999999.db").write_bytes(b"left by a worker that was killed")
+    with process(own, "--workers", "2", PROMETHEUS_MULTIPROC_DIR=str(metrics)) as (client, _):
+        for number in range(20):  # a connection each, so that both workers have some
+            httpx.post(f"{client.base_url}{EVENTS}", json=viewed(number)).raise_for_status()
+        told = client.get("/metrics").text
+    assert 'recsys_events_total{outcome="accepted",site="shop"} 20.0' in told
+    assert "recsys_spool_bytes 0.0" in told
+    assert "recsys_database_heard_timestamp_seconds 1" in told
+    heard = next(line for line in told.splitlines() if line.startswith("recsys_news_seconds_count"))
+    assert float(heard.split()[1]) >= 20
+
+
 @contextmanager
-def process(settings):
+def process(settings, *options, **environment):
     """The service as a process of its own, and how to kill it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "web_service.app:create_app", "--factory", "--port", str(port)]
     started = subprocess.Popen(
-        [*command, "--log-level", "critical"], env={**os.environ, **settings.environment()}, start_new_session=True
+        [*command, "--log-level", "critical", *options],
+        env={**os.environ, **settings.environment(), **environment},
+        start_new_session=True,
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             until(lambda: answers(client), seconds=60)
             yield client, lambda: (started.send_signal(signal.SIGKILL), started.wait())
     finally:
-        started.kill()
-        started.wait()
+        started.terminate()
+        started.wait(30)
 
 
 def answers(client):

@@ -1,15 +1,22 @@
 """The web service under uvicorn; it brings its database up to date before it starts."""
 
+import shutil
 import sys
+from pathlib import Path
+from typing import Final
 
 from recsys.layout import Settings
 from recsys.local.servers.http import answers
 from recsys.local.servers.postgres import create_database
 from recsys.local.servers.server import Server
 
+TOGETHER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the workers' metrics meet, so that any of them tells the sum of all; prometheus_client reads it."""
+
 
 def web(settings: Settings) -> Server:
     """The HTTP API and its page."""
+    metrics = settings.recsys_home.resolve() / "run" / "web-metrics"
     return Server(
         name="web",
         command=(
@@ -18,14 +25,17 @@ def web(settings: Settings) -> Server:
             *("--workers", str(settings.recsys_web_workers), "--no-access-log"),
         ),
         probe=answers(f"{settings.web_url}/health/live"),
+        environment={TOGETHER: str(metrics)},
         needs=("postgres",),
         ports={"RECSYS_WEB_PORT": settings.recsys_web_port},
-        prepare=lambda: _prepare(settings),
+        prepare=lambda: _prepare(settings, metrics),
     )
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare(settings: Settings, metrics: Path) -> None:
     from recsys.serving.migrate import migrate
 
+    shutil.rmtree(metrics, ignore_errors=True)  # those of workers that are gone
+    metrics.mkdir(parents=True)
     create_database(settings, settings.recsys_postgres_database)
     migrate(settings.postgres_dsn())
