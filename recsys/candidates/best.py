@@ -28,13 +28,16 @@ def best_columns(scores: Scores, k: int) -> tuple[NDArray[np.int64], NDArray[np.
     k = min(k, scores.shape[1])
     if k == 0 or not len(scores):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    bar = np.partition(scores, scores.shape[1] - k, axis=1)[:, scores.shape[1] - k, None]
-    above = scores > bar
-    level = (scores == bar) & np.isfinite(scores)
-    level &= np.cumsum(level, axis=1, dtype=np.int32) <= k - above.sum(axis=1, keepdims=True)
-    rows, columns = np.nonzero(above | level)
-    order = np.lexsort((columns, -scores[rows, columns], rows))
-    return rows[order], columns[order]
+    width = scores.shape[1]
+    bits = (scores + np.float32(0.0)).view(np.int32)  # -0.0 becomes 0.0
+    keys = np.where(bits < 0, bits ^ np.int32(2**31 - 1), bits).astype(np.int64)  # in the order of the scores
+    keys <<= 32
+    keys |= np.arange(width - 1, -1, -1)
+    keys.partition(width - k, axis=1)
+    best = np.sort(keys[:, width - k :], axis=1)[:, ::-1]
+    columns = width - 1 - (best & (2**32 - 1))
+    rows, places = np.nonzero(np.isfinite(np.take_along_axis(scores, columns, axis=1)))
+    return rows, columns[rows, places]
 
 
 def settled(scores: Scores) -> Scores:

@@ -5,7 +5,7 @@ from hypothesis.extra import numpy as arrays
 
 from recsys.candidates.best import best_columns
 
-LEVELS = st.sampled_from([-np.inf, -1.0, 0.0, 0.5, 2.0])
+LEVELS = st.sampled_from([-np.inf, -1.0, -0.0, 0.0, 0.5, 2.0])
 
 
 @given(arrays.arrays(np.float32, (4, 7), elements=LEVELS), st.integers(1, 9))
