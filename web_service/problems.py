@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from recsys.errors import ConfigError, ReleaseError, StoreError, UnknownReleaseError
-from web_service.database import AWAY
+from recsys.serving.away import AWAY
 from web_service.spool import SpoolFull
 
 log = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from recsys.serving.away import AWAY
 from recsys.serving.contracts import RECOMMENDATIONS
 from recsys.serving.postgres_release import PostgresRelease
 from recsys.serving.reading import ReleaseKey, ReleaseReader
@@ -29,7 +30,6 @@ from recsys.serving.telling import (
 )
 from recsys.serving.told import Activity, Told
 from recsys.types import ReleaseId, SiteId, UserId
-from web_service.database import AWAY
 from web_service.snapshots import Snapshots
 from web_service.telemetry import Telemetry
 
@@ -89,7 +89,12 @@ class Standing:
             known = told.activity(user_id, release, events=events, bought_by=bought_by)
             if known is not None:
                 return known
-        return await read_activity(self._pool, release, user_id, events=events, bought_by=bought_by)
+        try:
+            return await read_activity(self._pool, release, user_id, events=events, bought_by=bought_by)
+        except AWAY:
+            if isinstance(self._readers[site], SnapshotRelease):  # an answer without is better than none
+                return Activity()
+            raise
 
     def live(self) -> dict[SiteId, ReleaseId | None]:
         """Sites that are answered from this host's snapshots, with their release."""

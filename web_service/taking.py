@@ -14,11 +14,11 @@ from typing import Final
 import asyncpg
 
 from recsys.events.model import Interaction, ItemUpdate
+from recsys.serving.away import AWAY
 from recsys.serving.feedback import Recorded, record_events
 from recsys.serving.item_updates import record_item_updates
 from recsys.serving.telling import news_of
 from recsys.types import SiteId
-from web_service.database import AWAY
 from web_service.problems import Problem
 from web_service.spool import Spool, SpoolFull, Told
 from web_service.standing import Standing

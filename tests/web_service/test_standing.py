@@ -83,6 +83,8 @@ def test_while_postgres_is_away_answers_go_on(own, release_files):
             ready = client.get("/health/ready")
             assert (ready.status_code, ready.json()["postgres"]) == (200, False)
             assert "last heard at" in ready.json()["detail"]
+            beyond = asked(client, user_id="one_item", k=3)["items"]  # the snapshot has three users
+            assert {item["source"] for item in beyond} == {"popular"}
             second = create_app(own)
             with running(own, second) as late:
                 assert asked(late, user_id="anna", k=12) == before

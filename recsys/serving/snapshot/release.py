@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from typing import Final
 
+from recsys.serving.away import AWAY
 from recsys.serving.postgres_release import PostgresRelease
 from recsys.serving.reading import Item, ReleaseKey, Shelf, Slate
 from recsys.serving.snapshot.snapshot import Snapshot
@@ -34,7 +35,10 @@ class SnapshotRelease:
         if slate is not None or self._snapshot.header.all_users:
             return slate
         if user_id not in self._slates:
-            self._slates[user_id] = await self._tables.slate(user_id)
+            try:
+                self._slates[user_id] = await self._tables.slate(user_id)
+            except AWAY:  # an answer for strangers is better than none
+                return None
             if len(self._slates) > KEPT_SLATES:
                 self._slates.popitem(last=False)
         return self._slates[user_id]
