@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from recsys import columns as c
 from recsys.candidates.best import as_candidates
 from recsys.candidates.generator import CANDIDATES, SESSION_CANDIDATES, SIMILAR, Asked, State
+from recsys.candidates.history import positions
 from recsys.errors import NotFittedError
 from recsys.types import ItemId, UserId
 
@@ -59,12 +61,11 @@ class ListGenerator(ABC):
 
     def _answer(self, asked: pl.Series, k: int, exclude: pl.DataFrame) -> pl.DataFrame:
         ranking = self._fitted()
-        place = {item: position for position, item in enumerate(ranking[c.ITEM_ID])}
-        barred: dict[str, list[int]] = {}
-        known = exclude.filter(pl.col(asked.name).is_in(asked.implode()), pl.col(c.ITEM_ID).is_in(list(place)))
-        for one, item in known.select(asked.name, c.ITEM_ID).unique().iter_rows():
-            barred.setdefault(one, []).append(place[item])
-        chosen = [_first_free(len(place), k, barred.get(one, [])) for one in asked]
+        size = ranking.height
+        row, place = positions(exclude[asked.name], asked), positions(exclude[c.ITEM_ID], ranking[c.ITEM_ID])
+        barred = np.unique((row * size + place)[(row >= 0) & (place >= 0)])
+        ends = np.searchsorted(barred, np.arange(len(asked) + 1) * size)
+        chosen = [_first_free(size, k, barred[start:stop] - n * size) for n, (start, stop) in enumerate(pairwise(ends))]
         columns = np.concatenate([np.empty(0, np.int64), *chosen])
         return as_candidates(
             asked=asked.gather(np.repeat(np.arange(len(chosen)), [len(free) for free in chosen])),
@@ -79,7 +80,8 @@ class ListGenerator(ABC):
         return self._ranking
 
 
-def _first_free(size: int, k: int, barred: list[int]) -> NDArray[np.int64]:
-    """The first ``k`` positions of 0 … size - 1 that are not barred."""
-    head = np.arange(min(size, k + len(barred)))
-    return head[~np.isin(head, barred)][:k]
+def _first_free(size: int, k: int, barred: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first ``k`` positions of 0 … size - 1 that are not barred; ``barred`` is sorted and distinct."""
+    free = np.ones(min(size, k + len(barred)), dtype=np.bool_)
+    free[barred[: np.searchsorted(barred, len(free))]] = False
+    return np.flatnonzero(free)[:k]

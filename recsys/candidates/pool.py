@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from recsys import columns as c
 from recsys.candidates.generator import CANDIDATES, CandidateGenerator
@@ -49,7 +50,8 @@ def measured_pool(
     answers, costs = [CANDIDATES.to_frame()], []
     for generator in generators:
         with steps.measured(f"ask {generator.name}") as rows:
-            answers.append(generator.generate(users, k=k, exclude=exclude))
+            with threadpool_limits(1, "blas"):  # generators thread over users themselves
+                answers.append(generator.generate(users, k=k, exclude=exclude))
             rows.append(answers[-1].height)
         costs.append((generator.name, answers[-1].height, steps.ended[-1].seconds))
     return pl.concat(answers), pl.DataFrame(costs, schema=COSTS, orient="row")
