@@ -47,7 +47,7 @@ def ours(folder: Path, out: Path) -> Cost:
     log = read_events(folder / "train.parquet")
     users = list(dict.fromkeys([*log[c.USER_ID].unique().sort(), *read_users(folder / "users.txt")]))
     began, worked = time.perf_counter(), time.process_time()
-    slates = contest(log, None, users, k=SIZE, steps=Steps(), on_trial=()).slates[RANKED]
+    slates = contest(log, None, users, k=SIZE, steps=Steps()).slates[RANKED]
     seconds, worked = time.perf_counter() - began, time.process_time() - worked
     slates.write_parquet(out)
     return seconds, worked, peak_bytes() / 1e6

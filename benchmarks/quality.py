@@ -1,11 +1,13 @@
 """How good the recommendations are on a later window, beside popularity and each generator alone.
 
-    python -m benchmarks.quality FOLDER [FOLDER …] [--out DIR]
+    python -m benchmarks.quality FOLDER [FOLDER …] [--trial] [--out DIR]
 
 A folder holds ``train.parquet`` (user_id, item_id, event_type, value, timestamp), ``truth.parquet`` (user_id, item_id:
 what was new to the user in the window after it) and ``users.txt``. Nothing but ``train.parquet`` is learned from, with
 every default of a site; what a user has touched is not recommended. A generator that does not know a user shows the
 popular.
+``--trial``: generators on trial are taken where
+windows inside ``train.parquet`` say that they help.
 Prints a Markdown table per folder; ``--out`` keeps the ranked slates as ``DIR/<folder>.parquet``.
 """
 
@@ -51,11 +53,11 @@ def table(report: EvaluationReport) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def measure(folder: Path, out: Path | None) -> None:
+def measure(folder: Path, out: Path | None, *, trial: bool) -> None:
     """Prints the table of one folder."""
     began = time.perf_counter()
     log, truth = read_events(folder / "train.parquet"), pl.read_parquet(folder / "truth.parquet")
-    found = contest(log, None, read_users(folder / "users.txt"), k=SIZE, steps=Steps())
+    found = contest(log, None, read_users(folder / "users.txt"), k=SIZE, steps=Steps(), with_trial=trial)
     seconds = time.perf_counter() - began
     report = evaluate(
         found.slates,
@@ -67,7 +69,9 @@ def measure(folder: Path, out: Path | None) -> None:
     )
     print(f"\n### {folder.name}\n\n{log.height:,} events, {report.users:,} users judged, {report.cold_users:,} of them")
     print(f"without history; trained and ranked in {seconds:.0f} s.")
-    print(f"Generators on trial {found.trial.reason}.\n\n{table(report)}")
+    if trial:
+        print(f"Generators on trial {found.trial.reason}.")
+    print(f"\n{table(report)}")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         found.slates[RANKED].write_parquet(out / f"{folder.name}.parquet")
@@ -78,9 +82,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--trial", action="store_true")
     options = parser.parse_args()
     for folder in options.folders:
-        measure(folder, options.out)
+        measure(folder, options.out, trial=options.trial)
 
 
 if __name__ == "__main__":

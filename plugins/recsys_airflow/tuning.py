@@ -15,7 +15,7 @@ TUNE_PARAMS: Final = {
         type=["null", "array"],
         items={"type": "string"},
         title="Parts",
-        description="Kinds of generators, or ranker. Empty: all that the site has.",
+        description="Kinds of generators, ranker, or candidates (those on trial). Empty: all but candidates.",
     ),
 }
 """What the UI asks for when a search is started by hand."""

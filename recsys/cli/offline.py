@@ -30,13 +30,16 @@ def recommend(
     out: Out,
     items: Annotated[Path | None, typer.Option(help="Parquet: item_id and whatever is known of items.")] = None,
     k: K = 20,
+    trial: Annotated[
+        bool, typer.Option("--trial", help="Take more generators where the log's own label windows say that they help.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Writes the best items for each user (user_id, item_id, rank), none that they had before."""
     from recsys.stages import offline
 
     with _progress():
-        report = offline.recommend(events=events, items=items, users=users, k=k, out=out)
+        report = offline.recommend(events=events, items=items, users=users, k=k, out=out, trial=trial)
     show(report, as_json)
 
 

@@ -16,7 +16,10 @@ app = typer.Typer()
 def tune(
     site: Site,
     part: Annotated[
-        list[str] | None, typer.Option(help="A kind of generator, or ranker; may be given again. Default: all.")
+        list[str] | None,
+        typer.Option(
+            help="A kind of generator, ranker, or candidates; may be given again. Default: all but candidates."
+        ),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=2, help="Default: the site's tuning.trials.")] = None,
     as_json: AsJson = False,

@@ -28,7 +28,8 @@ def config_hash(site: SiteConfig) -> str:
 
     When Airflow runs, where the data come from and how parameters are searched for are left out.
     """
-    content = site.model_dump(mode="json", exclude={"schedule", "source", "catalogue", "title", "tuning"})
+    left_out = {"schedule", "source", "catalogue", "title", "tuning", "candidates_on_trial"}
+    content = site.model_dump(mode="json", exclude=left_out)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

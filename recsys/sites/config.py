@@ -198,6 +198,11 @@ class SiteConfig(Frozen):
         ComponentSpec(kind="ease"),
         ComponentSpec(kind="item_item"),
     )
+    candidates_on_trial: tuple[ComponentSpec, ...] = (
+        ComponentSpec(kind="covisitation"),
+        ComponentSpec(kind="session_knn"),
+    )
+    "Generators that help some sites and harm others: tuning finds out whether they are taken, all or none."
     candidates_per_source: Annotated[int, Field(ge=20, le=1000)] = 150
     "How many items each generator may propose per user; it is heard on three times as many."
     ranker: RankerPolicy = RankerPolicy()
@@ -233,10 +238,20 @@ class SiteConfig(Frozen):
     def event_types(self) -> tuple[str, ...]:
         return tuple(interaction.name for interaction in self.interactions)
 
+    @property
+    def on_trial(self) -> tuple[ComponentSpec, ...]:
+        """Those of ``candidates_on_trial`` whose kind is not among the site's candidates anyway."""
+        return tuple(spec for spec in self.candidates_on_trial if not self.proposes(spec.kind))
+
     def tuned(self, winner: Mapping[str, Mapping[str, Any]]) -> "SiteConfig":
-        """The same site with other parameters, by kind of generator or ``ranker``; parts it has not are left out."""
+        """The same site with other parameters, by kind of generator or ``ranker``; parts it has not are left out.
+
+        Of the part ``candidates``, ``on_trial`` adds the generators on trial.
+        """
+        taken = self.on_trial if winner.get("candidates", {}).get("on_trial") else ()
         candidates = tuple(
-            spec.model_copy(update={"params": {**spec.params, **winner.get(spec.kind, {})}}) for spec in self.candidates
+            spec.model_copy(update={"params": {**spec.params, **winner.get(spec.kind, {})}})
+            for spec in (*self.candidates, *taken)
         )
         ranker = RankerPolicy.model_validate({**self.ranker.model_dump(), **winner.get("ranker", {})})
         return self.model_copy(update={"candidates": candidates, "ranker": ranker})

@@ -17,7 +17,7 @@ def run(*, site: SiteConfig) -> DayRange:
         ConfigError: an unknown component, params that it refuses, or a pattern that is none.
         SourceError: the source's files are not there, or not in their form.
     """
-    build_generators(site.candidates)
+    build_generators([*site.candidates, *site.on_trial])
     if site.catalogue.fetch:
         check_content_api(site.catalogue.fetch)
     if site.quality.line_pattern is not None:

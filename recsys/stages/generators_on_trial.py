@@ -50,17 +50,21 @@ class Trial:
 
     Args:
         site: its generators are always there.
-        steps: takes down what the comparison costs.
         on_trial: generators; those of a kind that the site has are left out. Nothing is tried where none is left.
+        rng: draws what the ranker learns from.
+        steps: takes down what the comparison costs.
     """
 
-    def __init__(self, site: SiteConfig, on_trial: Sequence[ComponentSpec], steps: Steps) -> None:
+    def __init__(
+        self, site: SiteConfig, on_trial: Sequence[ComponentSpec], *, rng: np.random.Generator, steps: Steps
+    ) -> None:
         more = [spec for spec in on_trial if not site.proposes(spec.kind)]
         wider = site.model_copy(update={"candidates": (*site.candidates, *more)})
+        self.site = site
         self.kinds = tuple(spec.kind for spec in more)
         self.widest = wider
         "The site with every generator that must be heard."
-        self._sides = [_Side(site), _Side(wider)] if more else [_Side(site)]
+        self._sides = [_Side(site, rng), _Side(wider, rng)] if more else [_Side(site, rng)]
         self._steps = steps
         self._judged: list[list[pl.DataFrame]] = []
         self._thin = "no label window lies before another"
@@ -93,13 +97,13 @@ class Trial:
 
     def _report(self) -> TrialReport:
         if not self.kinds:
-            return TrialReport(kinds=(), taken=False, reason="no generator was on trial")
+            return self.left_out("no generator was on trial")
         if not self._judged:
-            return self._left_out(self._thin)
+            return self.left_out(f"nothing to compare with: {self._thin}")
         without, more = (pl.concat(found).to_numpy() for found in zip(*self._judged, strict=True))
         means = without.mean(axis=0) if len(without) else np.zeros(len(COMPARED))
         if not means.all():
-            return self._left_out("the site's own generators found nothing that users then wanted")
+            return self.left_out("the site's own generators found nothing that users then wanted")
         changes = (more - without) / means
         of_users = changes.mean(axis=1)
         gain, error = float(of_users.mean()), float(of_users.std() / np.sqrt(len(of_users)))
@@ -114,18 +118,19 @@ class Trial:
             f"({len(of_users)} users), {'more' if taken else 'not more'} than the standard error of {error:.1%}",
         )
 
-    def _left_out(self, why: str) -> TrialReport:
-        return TrialReport(kinds=self.kinds, taken=False, reason=f"left out: nothing to compare with: {why}")
+    def left_out(self, why: str) -> TrialReport:
+        """Nothing is taken, without a comparison."""
+        return TrialReport(kinds=self.kinds, taken=False, reason=f"left out: {why}")
 
 
 class _Side:
-    """A site, what its ranker learned from so far."""
+    """A site, and what its ranker learned from so far."""
 
-    def __init__(self, site: SiteConfig) -> None:
+    def __init__(self, site: SiteConfig, rng: np.random.Generator) -> None:
         self.site = site
         self.sources = [spec.kind for spec in site.candidates]
         self.parts: list[pl.DataFrame] = []
-        self._draws = np.random.default_rng(site.ranker.seed)
+        self._rng = rng
 
     def judged(self, rows: pl.DataFrame, heard: Heard) -> pl.DataFrame:
         """COMPARED of the window's users, sorted by user, by a ranker that learned from the windows before."""
@@ -144,7 +149,7 @@ class _Side:
                 heard.labels,
                 as_of=heard.recall.as_of,
                 negatives_per_user=policy.negatives_per_user,
-                rng=self._draws,
+                rng=self._rng,
                 negatives=policy.negatives,
             )
         )

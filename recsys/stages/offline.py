@@ -34,14 +34,18 @@ class OfflineReport(Frozen):
     rows: int
     steps: tuple[Step, ...]
     trial: TrialReport | None = None
-    "Which generators were tried beside a site's defaults, and whether they were taken; None: none were."
+    "Which generators were tried beside a site's defaults, and whether they were taken; None: the log has no times."
 
 
-def recommend(*, events: Path, items: Path | None, users: Path, k: int, out: Path) -> OfflineReport:
+def recommend(
+    *, events: Path, items: Path | None, users: Path, k: int, out: Path, trial: bool = False
+) -> OfflineReport:
     """Writes the ``k`` best items for each user: user_id, item_id, rank (1 best).
 
     What a user has in the log is not recommended; users who are not in it get what strangers get. Where the log has
     times, this is the platform's two-stage training; where it has only an order, a ranker of what comes next.
+    ``trial``: a site's default generators on trial are taken where the log's own label windows say that they help; a
+    log without times has no such windows.
 
     Raises:
         SourceError, SchemaError: a file is missing, empty, or not in its form.
@@ -53,7 +57,7 @@ def recommend(*, events: Path, items: Path | None, users: Path, k: int, out: Pat
         rows.append(log.height)
     if log[c.TIMESTAMP].null_count():
         return _written(recommend_by_order(log, known, asked, k=k, steps=steps), out, len(asked), steps)
-    found = contest(log, known, asked, k=k, steps=steps)
+    found = contest(log, known, asked, k=k, steps=steps, with_trial=trial)
     return _written(found.slates[RANKED], out, len(asked), steps, found.trial)
 
 

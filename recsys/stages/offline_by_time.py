@@ -36,8 +36,6 @@ KNOWN: Final = {
     "purchase": InteractionType(name="purchase", weight=5.0, gain=3),
 }
 """What events mean by default; one of another type counts as a view."""
-ON_TRIAL: Final = (ComponentSpec(kind="covisitation"), ComponentSpec(kind="session_knn"))
-"""Generators that help some logs and harm others: taken where the log's own label windows say that they help."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def contest(
     *,
     k: int,
     steps: Steps,
-    on_trial: Sequence[ComponentSpec] = ON_TRIAL,
+    with_trial: bool = False,
 ) -> Contest:
     """Learns from the log with every default of a site, and answers every one of ``users``.
 
@@ -66,12 +64,14 @@ def contest(
         users: who is asked about; a generator that does not know one shows the popular.
         k: positions for each.
         steps: takes down what it costs.
-        on_trial: generators that are taken where they are seen to help; none: there is no trial.
+        with_trial: a site's default generators on trial are taken where they are seen to help.
     """
     interactions = as_interactions(log)
     rng = np.random.default_rng(SEED)
     as_of = midnight_after(interactions)
-    learned = _learned(interactions, items, on_trial, as_of, rng, steps)
+    site = default_site(interactions)
+    trial = Trial(site, site.on_trial if with_trial else (), rng=rng, steps=steps)
+    learned = _learned(interactions, items, trial, as_of, rng, steps)
     site = learned.site
     recall = _recall_at(interactions, items, site, as_of, rng, steps)
     barred, depth = touched(interactions), max(site.candidates_per_source, k)
@@ -127,20 +127,18 @@ class _Learned:
 def _learned(
     log: pl.DataFrame,
     items: pl.DataFrame | None,
-    on_trial: Sequence[ComponentSpec],
+    trial: Trial,
     as_of: datetime,
     rng: np.random.Generator,
     steps: Steps,
 ) -> _Learned:
     """What a ranker gives to rows of candidates; where the log is too thin for one, what the generators agree on."""
-    site = default_site(log)
     try:
-        return _trained(log, items, Trial(site, on_trial, steps), as_of, rng, steps)
+        return _trained(log, items, trial, as_of, rng, steps)
     except NotEnoughData as thin:
         LOG.warning("no order could be learned (%s); first comes what most generators propose", thin)
-        kinds = tuple(spec.kind for spec in on_trial)
-        untold = TrialReport(kinds=kinds, taken=False, reason=f"left out: nothing to compare with: {thin}")
-        return _Learned(site, lambda rows: agreed(rows, [spec.kind for spec in site.candidates]), untold)
+        sources = [spec.kind for spec in trial.site.candidates]
+        return _Learned(trial.site, lambda rows: agreed(rows, sources), trial.left_out(str(thin)))
 
 
 def agreed(rows: pl.DataFrame, sources: Sequence[str]) -> NDArray[np.float64]:
@@ -166,7 +164,6 @@ def _trained(
         users = drawn(labels[c.USER_ID].unique().sort().to_list(), at_most=share, rng=rng)
         trial.add(Heard(recall, recall.pool(users, k=wide.candidates_per_source, exclude=seen), labels))
     site, known, report = trial.verdict()
-    LOG.info("generators on trial: %s", report.reason)
     with steps.measured("train the ranker") as told:
         told.append(known.height)
         ranker = Ranker(FeatureSet.of_site(site), site.ranker).fit(known, rng=rng)

@@ -20,7 +20,7 @@ from recsys.releases.search_tracking import log_search
 from recsys.releases.studies import Plan, Studies, Winner
 from recsys.sites import SiteConfig
 from recsys.stages.context import StageContext, open_context
-from recsys.stages.tuning_objective import Objective
+from recsys.stages.tuning_objective import CANDIDATES, Objective
 from recsys.types import Frozen, SiteId
 
 Progress = Callable[[int, int], None]
@@ -62,7 +62,8 @@ def run(
 
     Args:
         site: which site.
-        parts: kinds of generators, or ``ranker``; by default the site's generators and then the ranker.
+        parts: kinds of generators, ``ranker``, or ``candidates``: whether the generators on trial are taken; by default
+            the site's generators and then the ranker.
         trials: instead of the site's ``tuning.trials``.
         context: stores; by default those of the environment.
         progress: told after each trial.
@@ -184,9 +185,10 @@ def _parts(config: SiteConfig, asked: Sequence[str]) -> list[str]:
     kinds = [spec.kind for spec in config.candidates]
     tunable = [kind for kind in kinds if kind in SPACES or kind in config.tuning.parts]
     known = [*tunable, RANKER]
+    askable = [*known, CANDIDATES] if config.on_trial else known
     for name in (*asked, *config.tuning.parts):
-        if name not in known:
-            raise ConfigError(f"tuning: found the part {name!r}, expected one of: {', '.join(known)}")
+        if name not in askable:
+            raise ConfigError(f"tuning: found the part {name!r}, expected one of: {', '.join(askable)}")
     return list(asked) or known
 
 
@@ -194,6 +196,8 @@ def _space(config: SiteConfig, part: str) -> dict[str, tuple[Number, ...]]:
     if part in config.tuning.parts:
         told = config.tuning.parts[part]
         return {name: range_values(*bounds) for name, bounds in zip(told.tune_params, told.tune_ranges, strict=True)}
+    if part == CANDIDATES:
+        return {"on_trial": (1,)}
     shipped = RANKER_SPACE if part == RANKER else SPACES[part]
     return {name: tuple(values) for name, values in shipped.items()}
 

@@ -1,8 +1,8 @@
 """How good parameters are: the mean of a metric over the users of a validation window."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,8 @@ from recsys.stages.build_candidates import to_judge, to_learn
 from recsys.stages.context import StageContext
 from recsys.types import SiteId
 
+CANDIDATES = "candidates"
+"""The part that asks whether the generators on trial are taken."""
 DEPTH = 20
 "Positions that are looked at."
 
@@ -45,7 +47,8 @@ class Objective:
             ConfigError: the part has no such parameter.
         """
         config = self.site.tuned({self._plan.part: params})
-        slates, truth = self._ranked(config, window) if self._plan.part == RANKER else self._proposed(config, window)
+        ranks = self._plan.part in (RANKER, CANDIDATES)
+        slates, truth = self._ranked(config, window) if ranks else self._proposed(config, window)
         metric = self.site.tuning.objective
         depth = int(metric.partition("@")[2])
         found = per_user_metrics(slates, truth, ks=[depth])[metric].mean()
@@ -69,7 +72,7 @@ class Objective:
 
     def _ranked(self, config: SiteConfig, window: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The slates of a ranker that learned on what is before the window."""
-        frames = self._rows(window)
+        frames = self._rows(window) if self._plan.part == RANKER else self._made(config, window)
         sources = [spec.kind for spec in config.candidates]
         ranker = Ranker(FeatureSet.of_site(config), config.ranker)
         ranker.fit(frames[f.CANDIDATES_TRAIN], rng=np.random.default_rng(config.ranker.seed))
@@ -80,18 +83,22 @@ class Objective:
         names = (f.CANDIDATES_TRAIN, f.CANDIDATES_EVALUATION, f.TRUTH)
         study = self._plan.study
         if not self.studies.has_frame(study, f"{window}-{names[-1]}"):
-            end = self._plan.windows[window][1]
-            made: dict[str, Any] = {**to_learn(self._log, end), **to_judge(self._log, end)}
+            made = self._made(self.site, window)
             for name in names:
                 self.studies.put_frame(study, f"{window}-{name}", made[name])
         return {name: self.studies.frame(study, f"{window}-{name}") for name in names}
+
+    def _made(self, config: SiteConfig, window: int) -> Mapping[str, pl.DataFrame]:
+        """What the generators of ``config`` propose, to learn from before the window and to judge in it."""
+        log, end = replace(self._log, site=config), self._plan.windows[window][1]
+        return {**to_learn(log, end), **to_judge(log, end)}
 
     @cached_property
     def _log(self) -> Log:
         """Everything before the evaluation window, and nothing of it."""
         return Log.read(
             self._context.datasets,
-            self.site,
+            self.site.tuned({CANDIDATES: {"on_trial": 1}}),
             as_of=self._plan.windows[0][1],
             erased=self._context.erased(self.site.site),
         )

@@ -139,3 +139,13 @@ def test_expectations_of_a_partition_must_make_sense(quality, said):
 
 def test_the_columns_that_a_policy_may_name_are_those_of_the_log():
     assert tuple(INTERACTIONS) == INTERACTION_COLUMNS
+
+
+def test_generators_on_trial_are_candidates_where_tuning_took_them():
+    site = parse_site(SMALL + "candidates: [{kind: popularity}, {kind: covisitation}]\n", name="shop.yaml")
+    taken = site.tuned({"candidates": {"on_trial": 1}, "session_knn": {"neighbours": 50}})
+    assert [spec.kind for spec in site.tuned({}).candidates] == ["popularity", "covisitation"]
+    assert [spec.kind for spec in taken.candidates] == ["popularity", "covisitation", "session_knn"]
+    assert taken.candidates[-1].params == {"neighbours": 50}
+    without = parse_site(SMALL + "candidates_on_trial: []\n", name="shop.yaml")
+    assert without.tuned({"candidates": {"on_trial": 1}}) == without

@@ -61,7 +61,7 @@ def window(moment: datetime, *, right: bool, seed: int) -> Heard:
 
 
 def tried(*right: bool) -> tuple[SiteConfig, pl.DataFrame, TrialReport]:
-    trial = Trial(SITE, ON_TRIAL, Steps())
+    trial = Trial(SITE, ON_TRIAL, rng=np.random.default_rng(5), steps=Steps())
     for number, (each, is_right) in enumerate(zip(WINDOWS, right, strict=False)):
         trial.add(window(each.start, right=is_right, seed=number))
     return trial.verdict()
@@ -110,8 +110,8 @@ def test_rows_of_the_sites_own_generators_are_those_without_a_trial():
 @pytest.mark.parametrize(
     ("on_trial", "kinds", "said"),
     [
-        ([], (), "no generator was on trial"),
-        ([ComponentSpec(kind="popularity")], (), "no generator was on trial"),
+        ([], (), "left out: no generator was on trial"),
+        ([ComponentSpec(kind="popularity")], (), "left out: no generator was on trial"),
         (ON_TRIAL, ("trending",), "left out: nothing to compare with"),
     ],
     ids=["switched off", "the site's own", "one window"],
@@ -119,14 +119,14 @@ def test_rows_of_the_sites_own_generators_are_those_without_a_trial():
 def test_nothing_is_taken_where_nothing_can_be_compared(
     on_trial: list[ComponentSpec], kinds: tuple[str, ...], said: str
 ):
-    trial = Trial(SITE, on_trial, Steps())
+    trial = Trial(SITE, on_trial, rng=np.random.default_rng(5), steps=Steps())
     trial.add(window(WINDOWS[0].start, right=True, seed=0))
     site, _, report = trial.verdict()
     assert (site, report.taken, report.kinds) == (SITE, False, kinds)
     assert report.reason.startswith(said)
 
 
-def test_a_contest_can_do_without_a_trial():
+def test_a_contest_has_no_trial_unless_asked():
     rng = np.random.default_rng(3)
     log = pl.DataFrame(
         [
@@ -137,6 +137,6 @@ def test_a_contest_can_do_without_a_trial():
         schema={c.USER_ID: pl.String, c.ITEM_ID: pl.String, c.TIMESTAMP: INTERACTIONS[c.TIMESTAMP]},
         orient="row",
     ).with_columns(pl.lit("view").alias(c.EVENT_TYPE))
-    without = contest(log, None, USERS[:3], k=5, steps=Steps(), on_trial=())
-    assert without.trial == TrialReport(kinds=(), taken=False, reason="no generator was on trial")
+    without = contest(log, None, USERS[:3], k=5, steps=Steps())
+    assert without.trial == TrialReport(kinds=(), taken=False, reason="left out: no generator was on trial")
     assert set(without.slates) == {RANKED, "popularity", "als", "ease", "item_item"}

@@ -102,7 +102,7 @@ def test_a_log_with_times_is_learned_from_in_two_stages(tmp_path: Path):
     events = write_events(tmp_path / "e.parquet", timestamp=when)
     out = tmp_path / "recs.parquet"
     users = lines(tmp_path / "users.txt", "u0", "stranger")
-    report = offline.recommend(events=events, items=None, users=users, k=5, out=out)
+    report = offline.recommend(events=events, items=None, users=users, k=5, out=out, trial=True)
     found = slates(out, c.USER_ID)
     assert not set(found["u0"]) & set(circle(0, 5))
     assert len(found["stranger"]) == 5

@@ -6,6 +6,7 @@ import pytest
 from recsys.errors import ConfigError, DataError, NotEnoughData
 from recsys.releases.studies import Studies, Winner
 from recsys.stages import build_candidates, ingest_events, tune
+from recsys.stages.tuning_objective import Objective
 from tests.recsys.stages.conftest import AS_OF, DAYS, FIRST, SITE
 
 pytestmark = pytest.mark.platform
@@ -77,6 +78,17 @@ def test_the_next_training_uses_the_winner(context, report):
     assert build_candidates.run(site=SITE, context=context).release_id != tuned
 
 
+def test_generators_on_trial_are_heard_and_are_candidates_once_they_won(context):
+    (plan,) = tune.plans(site=SITE, parts=["candidates"], context=context)
+    assert (plan.space, plan.trials) == ({"on_trial": (1,)}, 2)
+    objective = Objective(context, SITE, plan)
+    assert 0 < objective.value({"on_trial": 1}, 0) != objective.value({}, 0) > 0
+    Winner({"candidates": {"on_trial": 1}}).keep(context.blobs, SITE)
+    kinds = [spec.kind for spec in context.tuned_site(SITE).candidates]
+    Winner().keep(context.blobs, SITE)
+    assert kinds == ["popularity", "item_item", "covisitation", "session_knn"]
+
+
 def test_every_trial_is_a_nested_run_in_mlflow(context, report):
     mlflow.set_tracking_uri(context.tracking_uri)
     experiment = mlflow.MlflowClient().get_experiment_by_name(f"{SITE}-tuning")
@@ -89,7 +101,7 @@ def test_every_trial_is_a_nested_run_in_mlflow(context, report):
 
 
 def test_what_cannot_be_tuned_is_named(context):
-    with pytest.raises(ConfigError, match="found the part 'als', expected one of: popularity, item_item, ranker"):
+    with pytest.raises(ConfigError, match="found the part 'als', expected one of: popularity, item_item, ranker, cand"):
         tune.run(site=SITE, parts=["als"], context=context)
     with pytest.raises(DataError, match="found no study 'ease-1'"):
         tune.run_trial(site=SITE, study="ease-1", number=0, context=context)
