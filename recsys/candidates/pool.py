@@ -57,6 +57,12 @@ def measured_pool(
     return pl.concat(answers), pl.DataFrame(costs, schema=COSTS, orient="row")
 
 
+def proposed_within(pool: pl.DataFrame, k: int) -> pl.DataFrame:
+    """The rows of ``pool``, in their order, of pairs that any of its sources has among its first ``k``."""
+    numbers = pl.Series(_numbered(pool)[2])
+    return pool.filter(numbers.is_in(numbers.filter(pool[c.RANK] <= k).unique().implode()))
+
+
 def one_row_per_pair(pool: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
     """Each pair once, with the evidence of every source.
 
@@ -64,9 +70,9 @@ def one_row_per_pair(pool: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame
         user_id, item_id, then for each source ``<source>_score`` (its score), ``<source>_share`` (over its best score
         for that user) and ``<source>_rank``, all null where it did not propose the pair; ``n_sources``. Sorted by pair.
     """
-    users, items = (pool[name].unique().sort() for name in PAIR)
-    user, item = _codes(pool[c.USER_ID], users), _codes(pool[c.ITEM_ID], items)
-    pairs, row = np.unique(user * len(items) + item, return_inverse=True)
+    users, items, numbers = _numbered(pool)
+    pairs, row = np.unique(numbers, return_inverse=True)
+    user = numbers // max(1, len(items))
     evidence = {
         c.USER_ID: users.gather(pairs // max(1, len(items))),
         c.ITEM_ID: items.gather(pairs % max(1, len(items))),
@@ -121,6 +127,11 @@ _SIZE = c.TRUTH_SIZE
 _POOL = "pool"
 
 
-def _codes(ids: pl.Series, known: pl.Series) -> NDArray[np.int64]:
-    """Where each id stands in ``known``, which has all of them."""
-    return ids.cast(pl.Enum(known)).to_physical().cast(pl.Int64).to_numpy()
+def _numbered(pool: pl.DataFrame) -> tuple[pl.Series, pl.Series, NDArray[np.int64]]:
+    """The distinct users and items, each sorted, and a number for each row: pairs are in order by it."""
+    users, items = (pool[name].unique().sort() for name in PAIR)
+    user, item = (
+        pool[name].cast(pl.Enum(known)).to_physical().cast(pl.Int64).to_numpy()
+        for name, known in zip(PAIR, (users, items), strict=True)
+    )
+    return users, items, user * len(items) + item

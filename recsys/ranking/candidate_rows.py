@@ -11,7 +11,7 @@ import polars as pl
 
 from recsys import columns as c
 from recsys.candidates.generator import CandidateGenerator
-from recsys.candidates.pool import PAIR, measured_pool, one_row_per_pair
+from recsys.candidates.pool import measured_pool, one_row_per_pair, proposed_within
 from recsys.candidates.registry import build_generators
 from recsys.candidates.vectors import Embedded, Vectors
 from recsys.candidates.weighting import weighted
@@ -62,7 +62,7 @@ class Recall:
         counts = proposed.group_by(c.SOURCE).agg(pl.len().alias(c.PROPOSED))
         costs = costs.drop(c.PROPOSED).join(counts, on=c.SOURCE, how="left", maintain_order="left")
         fit_seconds = [self.fit_seconds.get(source) for source in costs[c.SOURCE]]
-        return heard.join(proposed.select(PAIR).unique(), on=PAIR, how="semi", maintain_order="left"), costs.select(
+        return proposed_within(heard, k), costs.select(
             c.SOURCE,
             pl.col(c.PROPOSED).fill_null(0).cast(pl.Int64),
             c.SECONDS,

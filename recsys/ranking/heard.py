@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from recsys import columns as c
+from recsys.candidates.pool import proposed_within
 from recsys.ranking.candidate_rows import Recall
-from recsys.ranking.training_rows import PAIR
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class Heard:
         """``Recall.rows`` of the same moment with no other generators than ``sources``, each proposing ``k``."""
         generators = tuple(one for one in self.recall.generators if one.name in sources)
         heard = self.pool.filter(pl.col(c.SOURCE).is_in([one.name for one in generators]))
-        proposed = heard.filter(pl.col(c.RANK) <= k).select(PAIR).unique()
         alone = replace(self.recall, generators=generators)
         vars(alone)["knowledge"] = self.recall.knowledge
-        return alone.rows(heard.join(proposed, on=PAIR, how="semi", maintain_order="left"))
+        return alone.rows(proposed_within(heard, k))

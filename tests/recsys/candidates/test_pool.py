@@ -3,7 +3,14 @@ import pytest
 
 from recsys import columns as c
 from recsys.candidates.generator import CANDIDATES
-from recsys.candidates.pool import candidate_pool, generator_report, measured_pool, no_pairs, one_row_per_pair
+from recsys.candidates.pool import (
+    candidate_pool,
+    generator_report,
+    measured_pool,
+    no_pairs,
+    one_row_per_pair,
+    proposed_within,
+)
 from recsys.candidates.popularity import Popularity
 from recsys.candidates.recently_viewed import RecentlyViewed
 from recsys.testing import checkerboard as board
@@ -60,3 +67,18 @@ def test_the_pool_is_measured_by_generator():
     assert costs.select(c.SOURCE, c.PROPOSED).rows() == [("popularity", 6), ("recently_viewed", 3)]
     assert (costs[c.SECONDS] > 0).all()
     assert pool.equals(candidate_pool(generators, asked, k=3, exclude=no_pairs()))
+
+
+def test_what_one_source_proposes_keeps_every_word_on_it():
+    rows = [
+        ("u", "a", "als", 1),
+        ("u", "b", "als", 2),
+        ("u", "b", "ease", 1),
+        ("u", "a", "ease", 3),
+        ("v", "b", "als", 3),
+    ]
+    names = (c.USER_ID, c.ITEM_ID, c.SOURCE, c.RANK)
+    pool = pl.DataFrame(rows, schema=names, orient="row")
+    assert proposed_within(pool, 1).rows() == rows[:4]
+    assert proposed_within(pool, 0).is_empty()
+    assert proposed_within(pool.clear(), 1).is_empty()
