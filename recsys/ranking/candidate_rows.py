@@ -23,7 +23,7 @@ from recsys.types import UserId
 
 EVIDENCE_DEPTH: Final = 3
 """How many times deeper a generator is read for its word on what others propose than for its own proposals."""
-USERS_AT_ONCE: Final = 2000
+USERS_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True)
