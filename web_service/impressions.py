@@ -8,6 +8,7 @@ from typing import Final
 
 import asyncpg
 
+from recsys.serving.away import AWAY
 from recsys.serving.impressions import write_impressions
 from web_service.telemetry import Telemetry
 
@@ -51,7 +52,7 @@ class ImpressionLog:
                 batch.append(self._queue.get_nowait())
         try:
             await write_impressions(self._pool, batch)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as fault:
+        except (asyncpg.PostgresError, *AWAY) as fault:
             log.warning("%d impressions were not written: %s", len(batch), fault)
             self._telemetry.impressions.labels("failed").inc(len(batch))
         else:

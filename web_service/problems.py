@@ -108,9 +108,7 @@ def install(app: FastAPI) -> None:
         ConfigError,
         StoreError,
         asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-        OSError,
-        TimeoutError,
+        *AWAY,
     ):
         app.add_exception_handler(kind, problem)
 

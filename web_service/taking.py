@@ -98,7 +98,7 @@ class Taking:
             if waiting:
                 try:
                     await self._replay()
-                except AWAY as fault:
+                except (asyncpg.PostgresError, *AWAY) as fault:
                     log.warning("%d bytes of events wait for Postgres: %s", waiting, fault)
 
     async def drain(self) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -51,7 +52,7 @@ def availability(dsn):
 
 
 def test_everything_told_comes_back_as_a_row(dsn, record):
-    assert record([update()]) == [Recorded(accepted=1, duplicates=0)]
+    assert [recorded.new for recorded in record([update()])] == [{"u1"}]
     [row] = pl.DataFrame(read_item_updates(dsn, SITE, NOON, NOON + HOUR), schema=ITEM_UPDATES, orient="row").to_dicts()
     published = datetime(2025, 12, 31, 23, tzinfo=UTC)
     attributes = '{"by":["A","B"],"gone":null,"nul":"\\u0000","pages":7}'
@@ -65,7 +66,7 @@ def test_everything_told_comes_back_as_a_row(dsn, record):
 
 def test_an_update_counts_once_and_the_first_stays(dsn, record):
     record([update(title="One"), update(title="Two")])
-    assert record([update(title="Three"), update("u2", title="Four")]) == [Recorded(accepted=1, duplicates=1)]
+    assert record([update(title="Three"), update("u2", title="Four")]) == [Recorded(frozenset({"u2"}), news=())]
     assert [row[2] for row in read_item_updates(dsn, SITE, NOON, NOON + HOUR)] == ["One", "Four"]
 
 
@@ -77,7 +78,9 @@ def test_the_end_is_exclusive_and_sites_are_apart(dsn, record):
 
 
 def test_the_latest_told_availability_is_known_whatever_the_order(dsn, record):
-    record([update("u1", available=False), update("u2", at=NOON - HOUR, available=True), update("u3", title="Only")])
+    told = [update("u1", available=False), update("u2", at=NOON - HOUR, available=True), update("u3", title="Only")]
+    [recorded] = record(told)
+    assert [(news["item_id"], news["available"]) for news in map(json.loads, recorded.news)] == [("i01", False)]
     assert availability(dsn) == {"i01": False}
     record([update("u4", at=NOON - 2 * HOUR, available=True)])
     assert availability(dsn) == {"i01": False}
@@ -88,5 +91,5 @@ def test_the_latest_told_availability_is_known_whatever_the_order(dsn, record):
 def test_many_writers_at_once_count_each_update_once(dsn, record):
     updates = [update(f"u{n}", f"i{n % 7}", at=NOON + n * HOUR, available=n % 2 == 0) for n in range(140)]
     counts = record(*([updates[::step] for step in (1, -1)] * 4))
-    assert sum(count.accepted for count in counts) == 140
+    assert sum(len(recorded.new) for recorded in counts) == 140
     assert availability(dsn) == {f"i{n % 7}": n % 2 == 0 for n in range(133, 140)}

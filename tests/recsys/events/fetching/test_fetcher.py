@@ -73,8 +73,8 @@ def test_what_may_pass_is_asked_again_with_growing_pauses(fetch, api, status):
     found, _ = fetch("a", back_off_seconds=0.1)
     assert errors(found) == {}
     first, second = (later - before for before, later in zip(api.seconds, api.seconds[1:], strict=False))
-    assert 0.05 <= first < 0.2
-    assert 0.1 <= second < 0.4
+    assert 0.05 <= first < 1.0  # a busy machine is late; it is never early
+    assert 0.1 <= second < 1.0
 
 
 def test_after_the_last_attempt_it_is_an_error_that_may_pass(fetch, api):
