@@ -111,8 +111,9 @@ def test_a_release_waits_for_a_yes_where_the_site_wants_to_be_asked(platform: Se
             asked = until(lambda run=run: waiting_for(airflow, run))
             assert asked["subject"] == f"May {release.release_id} go live?"
             assert f"{platform.tracking_uri}/#/experiments/" in asked["body"]
-            respond(airflow, run, answer)
-            states = airflow.task_states(airflow.wait(run, PATIENCE))
+            until(lambda run=run, answer=answer: answered(airflow, run, answer))
+            [found] = [each for each in airflow.runs(dag_id) if each.dag_run_id == run.dag_run_id]
+            states = airflow.task_states(found)
             assert states["announce"] == ("success" if answer == "Approve" else "skipped"), states
             [found] = releases(dsn, SITE)
             assert found.state == state
@@ -134,8 +135,17 @@ def waiting_for(airflow: AirflowApi, run: Run) -> dict[str, str] | None:
     return airflow._ask("GET", f"{approval_of(run)}/hitlDetails")
 
 
-def respond(airflow: AirflowApi, run: Run, answer: str) -> None:
-    airflow._ask("PATCH", f"{approval_of(run)}/hitlDetails", json={"chosen_options": [answer], "params_input": {}})
+def answered(airflow: AirflowApi, run: Run, answer: str) -> bool:
+    """Whether the run has its answer and went on to its end.
+
+    Airflow asks again where the answer came before it had noted that the task waits; a test may be that quick.
+    """
+    time.sleep(3)
+    if waiting_for(airflow, run):
+        airflow._ask("PATCH", f"{approval_of(run)}/hitlDetails", json={"chosen_options": [answer], "params_input": {}})
+    return any(
+        each.dag_run_id == run.dag_run_id and each.state in ("success", "failed") for each in airflow.runs(run.dag_id)
+    )
 
 
 def approval_of(run: Run) -> str:
