@@ -155,7 +155,7 @@ def test_a_run_gives_up_when_the_api_is_away(fetch, api):
     found, fetcher = fetch(*(f"i{n}" for n in range(50)), attempts=1, give_up_after=5, concurrency=2)
     assert fetcher.gave_up
     assert fetcher.stopped.startswith("5 items in a row could not be fetched")
-    assert 7 <= len(found) <= 8
+    assert 7 <= len(found) <= 12  # an answer that comes late begins the count again
 
 
 def test_faults_that_last_are_no_sign_that_the_api_is_away(fetch, api):
