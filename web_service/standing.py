@@ -14,13 +14,13 @@ import asyncpg
 
 from recsys.serving.away import AWAY
 from recsys.serving.contracts import RECOMMENDATIONS
+from recsys.serving.lifecycle import CHANNEL
 from recsys.serving.postgres_release import PostgresRelease
 from recsys.serving.reading import ReleaseKey, ReleaseReader
 from recsys.serving.snapshot.release import SnapshotRelease
 from recsys.serving.telling import (
     MOST_READ,
     NEWS,
-    POINTERS,
     heed,
     live_releases,
     parse,
@@ -61,7 +61,7 @@ class Standing:
         self._unsure: set[SiteId] = set()
         "Sites whose news may be incomplete."
         self._wanted: list[ReleaseKey] = []
-        self._made: dict[ReleaseId, SnapshotRelease | None] = {}
+        self._made: dict[ReleaseId, SnapshotRelease] = {}
         self._meanwhile: list[dict[str, Any]] | None = None
         "News heard while a site is read; None: nothing is being read."
         self._changed = asyncio.Event()
@@ -136,7 +136,7 @@ class Standing:
 
     async def _follow(self, connection: asyncpg.Connection) -> None:
         await connection.add_listener(NEWS, self._hear)
-        await connection.add_listener(POINTERS, lambda *_: self.change())
+        await connection.add_listener(CHANNEL, lambda *_: self.change())
         self._unsure |= self._told.keys()  # what was said while nobody listened is read again
         while True:
             self._changed.clear()
@@ -154,7 +154,8 @@ class Standing:
         self.heard_at = datetime.now(UTC)
         self._telemetry.heard.set(self.heard_at.timestamp())
         self._snapshots.want(self._wanted)
-        self._made = {release.release_id: self._made.get(release.release_id) for release in self._wanted}
+        wanted = {release.release_id for release in self._wanted}
+        self._made = {release_id: made for release_id, made in self._made.items() if release_id in wanted}
         if {site: reader.key for site, reader in self._readers.items()} != live:
             self._snapshots.remember({site: release.release_id for site, release in live.items()})
         self._readers = {site: self._choose(release) for site, release in live.items()}

@@ -14,10 +14,9 @@ from typing import Any, Final
 import polars as pl
 
 from recsys.releases import registry
+from recsys.serving.aliases import CHALLENGER, LIVE
 from recsys.types import ReleaseId, SiteId
 
-LIVE: Final = "live"
-CHALLENGER: Final = "challenger"
 RELEASE: Final = "release_id"
 """Tag of runs and model versions."""
 TOP_FEATURES_SHOWN = 30

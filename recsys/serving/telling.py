@@ -16,8 +16,6 @@ from recsys.serving.reading import ReleaseKey
 from recsys.serving.told import LOOK_BACK, Activity, OffSale, SeenEvent, Told
 from recsys.types import SiteId, UserId
 
-POINTERS: Final = "recsys_live_release"
-"""Postgres NOTIFY channel: a live release changed, or one is published and may soon be live."""
 NEWS: Final = "recsys_news"
 """Postgres NOTIFY channel. The payload is a JSON object: ``kind``, ``site`` and what ``heed`` reads.
 

@@ -124,10 +124,8 @@ def audited(
 
 
 def _find(context: StageContext, site: SiteId, release_id: ReleaseId) -> ReleaseSummary:
-    for release in listed(site=site, context=context):
-        if release.release_id == release_id:
-            return release
-    raise ReleaseError(f"site {site}: found no release {release_id!r}; see: recsys releases list --site {site}")
+    context.site(site)
+    return lifecycle.release_summary(context.dsn, site, release_id)
 
 
 def follow_pointer(*, site: SiteId, context: StageContext | None = None) -> None:

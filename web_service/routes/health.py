@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter, Response
 
-from recsys.serving.contracts import Readiness
-from recsys.serving.readiness import live_releases, missing_migrations
+from recsys.serving.contracts import RECOMMENDATIONS, Readiness
+from recsys.serving.readiness import missing_migrations
+from recsys.serving.telling import live_releases
 from web_service.responses import as_json
 from web_service.services import InService, Services
 from web_service.standing import UNREADABLE
@@ -39,10 +40,10 @@ async def _readiness(service: Services) -> Readiness:
         if missing:
             detail = f"the database lacks {', '.join(missing)}; run: python -m recsys.serving.migrate"
             return Readiness(ready=False, postgres=True, migrated=False, detail=detail)
-        live = await live_releases(service.pool)
+        live = await live_releases(service.pool, RECOMMENDATIONS)
     except UNREADABLE as fault:
         return _without_database(service, type(fault).__name__)
-    sites = {site: live[site][0] if site in live else None for site in service.sites.ids()}
+    sites = {site: live[site].release_id if site in live else None for site in service.sites.ids()}
     return Readiness(ready=True, postgres=True, migrated=True, live_releases=sites)
 
 

@@ -61,11 +61,6 @@ class Snapshot:
         start, end = self._mapped["shelf_at"][number : number + 2]
         return map(self.name, self._mapped["shelf"][start:end])
 
-    def available(self, item_id: ItemId) -> bool:
-        """Whether the item is in the catalogue and was available when the release was made."""
-        item = self.item(item_id)
-        return item is not None and item.available
-
     def users(self, start: int, count: int) -> list[UserId]:
         """Ids of up to ``count`` users, beginning with the one at place ``start``."""
         return [self._user(row) for row in range(start, min(start + count, self.header.users))]
