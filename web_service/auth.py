@@ -1,22 +1,52 @@
-"""API keys, one per scope. Each key opens its own scope; the admin key opens all three."""
+"""API keys: who may do what, on which site. Postgres is not asked here; ``web_service.keyring`` brings the keys."""
 
-import hmac
-from collections.abc import Awaitable, Callable
-from typing import Final, Literal
+import hashlib
+import math
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from fastapi import Request, Security
+from fastapi import Request, Response, Security
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.types import Scope as Asked
 
 from recsys.errors import ConfigError
 from recsys.layout import Settings
+from recsys.types import SiteId
 from web_service.problems import Problem
 
 Scope = Literal["read", "write", "admin"]
 SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "admin")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
-bearer = HTTPBearer(auto_error=False, description="An API key: RECSYS_READ_KEY, RECSYS_WRITE_KEY or RECSYS_ADMIN_KEY.")
+bearer = HTTPBearer(auto_error=False, description="An API key: of the site (`recsys keys create`), or the operator's.")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is known of one key; not the key itself."""
+
+    key_id: str
+    "How logs, limits and the audit call it."
+    opens: frozenset[Scope]
+    sites: frozenset[SiteId] | None = None
+    "None: all sites, also those to come."
+    ends_at: float = math.inf
+    "Unix seconds from which it opens nothing."
+    revoked: bool = False
+    "Whether it was ended by hand; else it expires."
+
+    def sees(self, site: SiteId) -> bool:
+        """Whether it is for this site."""
+        return self.sites is None or site in self.sites
+
+
+ANYBODY: Final = Key("none", frozenset(SCOPES))
+"""Whoever asks on loopback, where no keys are needed."""
 
 
 class Keys:
@@ -25,61 +55,136 @@ class Keys:
     def __init__(self, settings: Settings) -> None:
         self.needed = settings.recsys_bind_host not in LOOPBACK or settings.recsys_require_keys
         secrets = (settings.recsys_read_key, settings.recsys_write_key, settings.recsys_admin_key)
-        self._keys = {scope: secret.get_secret_value().encode() for scope, secret in zip(SCOPES, secrets, strict=True)}
-        missing = [f"RECSYS_{scope.upper()}_KEY" for scope, key in self._keys.items() if not key]
+        said = {scope: secret.get_secret_value() for scope, secret in zip(SCOPES, secrets, strict=True)}
+        missing = [f"RECSYS_{scope.upper()}_KEY" for scope, key in said.items() if not key]
         if self.needed and missing:
             raise ConfigError(
                 f"found no {', '.join(missing)}, but the service listens on {settings.recsys_bind_host}, "
                 "where API keys are needed; set them in .env, or listen on 127.0.0.1 only"
             )
+        self._operator = _operator_keys({scope: key for scope, key in said.items() if key})
+        self._known = self._operator
+        self.used: dict[str, float] = {}
+        "When each key was last used, in Unix seconds, since somebody last took this away."
 
-    def scopes_of(self, key: str) -> set[Scope]:
-        """What the key opens; takes the same time whatever the key is."""
-        matching = {scope for scope, known in self._keys.items() if hmac.compare_digest(known, key.encode())}
-        return set(SCOPES) if "admin" in matching else matching
+    def know(self, keys: dict[bytes, Key]) -> None:
+        """These, by SHA-256 of the key, are the keys beside the operator's, from now on."""
+        self._known = keys | self._operator
 
-    def require(self, request: Request, scope: Scope) -> None:
-        """The request may use the scope. Raises Problem: 401 without a known key, 403 with a key of another scope."""
+    def require(self, asked: Asked, scope: Scope, site: SiteId | None) -> Key:
+        """The request may use the scope on this site (None: on no one site); returns its key, also in its state.
+
+        Costs about a microsecond. ``asked`` is the ASGI scope of the request.
+
+        Raises:
+            Problem: 401 without a key that is valid now; 403 with a key of another scope, or of other sites, whether
+                there is such a site or not. Why is in the state of the request, as ``refused``.
+        """
         if not self.needed:
-            _require_own_page(request)
-            return
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
-        scopes = self.scopes_of(key.strip()) if kind.lower() == "bearer" else set()
-        if not scopes:
+            _require_own_page(asked)
+            return _noted(asked, ANYBODY)
+        key = self._find(asked)
+        if isinstance(key, str):
+            asked.setdefault("state", {})["refused"] = key
             raise Problem(
                 401,
                 "unauthorized",
-                f"expected a key with scope {scope}: Authorization: Bearer KEY",
+                f"expected a valid key with scope {scope}: Authorization: Bearer KEY",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        if scope not in scopes:
+        _noted(asked, key)
+        if site is not None and not key.sees(site):
+            asked["state"]["refused"] = "site"
+            raise Problem(403, "forbidden", "the key is not for this site; expected one of its own")
+        if scope not in key.opens:
+            asked["state"]["refused"] = "scope"
             raise Problem(
                 403,
                 "forbidden",
-                f"the key has scope {', '.join(sorted(scopes))}, expected {scope}",
+                f"the key has scope {', '.join(sorted(key.opens))}, expected {scope}",
                 headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
             )
+        return key
+
+    def _find(self, asked: Asked) -> Key | str:
+        """The key of the request, or why it has none."""
+        said = next((value for name, value in asked["headers"] if name == b"authorization"), b"")
+        kind, _, token = said.partition(b" ")
+        if kind.lower() != b"bearer":
+            return "missing"
+        key = self._known.get(digest(token.strip()))
+        if key is None:
+            return "unknown"
+        now = time.time()
+        if now >= key.ends_at:
+            return "revoked" if key.revoked else "expired"
+        self.used[key.key_id] = now
+        return key
 
 
-def needs(scope: Scope) -> Callable[..., Awaitable[None]]:
-    """A dependency: the request may use this scope."""
-
-    async def check(request: Request, _shown_in_docs: object = Security(bearer)) -> None:
-        keys: Keys = request.app.state.keys
-        keys.require(request, scope)
-
-    return check
+def digest(token: bytes) -> bytes:
+    """How a key is kept and looked up; who sees it learns nothing of a key that is random."""
+    return hashlib.sha256(token).digest()
 
 
-def _require_own_page(request: Request) -> None:
+@dataclass(frozen=True)
+class needs:
+    """A dependency: the request may use this scope on the site of its path."""
+
+    scope: Scope
+
+    async def __call__(self, request: Request, _shown_in_docs: Annotated[object, Security(bearer)] = None) -> None:
+        """Looks at the key, also where the route is not ``Guarded``."""
+        _require(request, self.scope)
+
+
+class Guarded(APIRoute):
+    """A route that looks at the key before anything of the request is read: no key, no body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler behind the look at the key."""
+        answer = super().get_route_handler()
+        scopes = [needed.dependency.scope for needed in self.dependencies if isinstance(needed.dependency, needs)]
+
+        async def guarded(request: Request) -> Response:
+            for scope in scopes:
+                _require(request, scope)
+            return await answer(request)
+
+        return guarded
+
+
+def _require(request: Request, scope: Scope) -> None:
+    keys: Keys = request.app.state.keys
+    keys.require(request.scope, scope, request.path_params.get("site"))
+
+
+def _noted(asked: Asked, key: Key) -> Key:
+    asked.setdefault("state", {})["key"] = key
+    return key
+
+
+def _operator_keys(said: dict[Scope, str]) -> dict[bytes, Key]:
+    """The keys of the environment, for all sites; the admin key opens all three scopes."""
+    opens: dict[str, set[Scope]] = {}
+    for scope, key in said.items():
+        opens.setdefault(key, set()).update(SCOPES if scope == "admin" else [scope])
+    return {
+        digest(key.encode()): Key(f"operator-{max(scopes, key=SCOPES.index)}", frozenset(scopes))
+        for key, scopes in opens.items()
+    }
+
+
+def _require_own_page(asked: Asked) -> None:
     """Without keys, a page of another origin in this machine's browser must not change anything."""
-    origin = request.headers.get("origin")
-    if request.method in ("GET", "HEAD", "OPTIONS") or origin is None:
+    if asked["method"] in SAFE_METHODS:
         return
-    if urlsplit(origin).netloc != request.headers.get("host"):
-        raise Problem(
-            403,
-            "forbidden",
-            "found a request from a page of another origin; expected the service's own page, "
-            "or a client outside a browser",
-        )
+    said = dict(asked["headers"])
+    origin = said.get(b"origin")
+    if origin is None or urlsplit(origin).netloc == said.get(b"host"):
+        return
+    raise Problem(
+        403,
+        "forbidden",
+        "found a request from a page of another origin; expected the service's own page, or a client outside a browser",
+    )

@@ -76,4 +76,4 @@ def test_the_audit_names_the_key(serve, shop, publish):
         admin = {"Authorization": f"Bearer {keyed.recsys_admin_key.get_secret_value()}"}
         assert client.post(f"{RELEASES}/rollback", headers=admin).status_code == 200
         told = client.get(f"{RELEASES}/audit", headers=admin).json()["changes"][0]
-    assert told["changed_by"] == "the admin key, from 127.0.0.1"
+    assert told["changed_by"] == "key operator-admin, from 127.0.0.1"

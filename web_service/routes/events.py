@@ -10,12 +10,12 @@ from pydantic import Discriminator, Field, Tag
 from recsys.events.model import Id, Interaction, ItemUpdate, Moment
 from recsys.serving.contracts import EventsAccepted
 from recsys.sites import SiteConfig
-from web_service.auth import needs
+from web_service.auth import Guarded, needs
 from web_service.problems import Problem
 from web_service.responses import as_json
 from web_service.services import InService, OfSite
 
-router = APIRouter(prefix="/v1/{site}", tags=["events"], dependencies=[Depends(needs("write"))])
+router = APIRouter(prefix="/v1/{site}", tags=["events"], route_class=Guarded, dependencies=[Depends(needs("write"))])
 
 MOST_EVENTS = 1000
 AHEAD = timedelta(minutes=5)

@@ -15,12 +15,12 @@ from recsys.serving.aliases import point_live
 from recsys.serving.audit import changes
 from recsys.serving.comparing import difference
 from recsys.serving.contracts import LiveRelease, ReleaseChanges, ReleaseDifference, ReleaseList, ReleaseSummary
-from web_service.auth import needs
+from web_service.auth import ANYBODY, Guarded, Key, needs
 from web_service.services import InService, OfSite
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/v1/{site}/releases", tags=["releases"])
+router = APIRouter(prefix="/v1/{site}/releases", tags=["releases"], route_class=Guarded)
 
 
 class Why(BaseModel):
@@ -32,13 +32,17 @@ class Why(BaseModel):
 NO_REASON: Final = Why()
 
 
-async def _admin(request: Request, _allowed: Annotated[None, Depends(needs("admin"))]) -> str:
-    """Who asks, as the audit names it. The request may use the scope admin."""
-    named = "the admin key" if request.app.state.keys.needed else "no key"
+ADMIN: Final = [Depends(needs("admin"))]
+
+
+async def _who(request: Request) -> str:
+    """Who asks, as the audit names it."""
+    key: Key = request.state.key
+    named = "no key" if key is ANYBODY else f"key {key.key_id}"
     return f"{named}, from {request.client.host if request.client else 'an unknown address'}"
 
 
-Admin = Annotated[str, Depends(_admin)]
+Who = Annotated[str, Depends(_who)]
 OfRelease = Annotated[Id, Path()]
 
 
@@ -51,20 +55,20 @@ def listing(site: OfSite, service: InService) -> ReleaseList:
     )
 
 
-@router.get("/audit", dependencies=[Depends(needs("admin"))], summary="Who changed what, when and why")
+@router.get("/audit", dependencies=ADMIN, summary="Who changed what, when and why")
 def audit(site: OfSite, service: InService, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> ReleaseChanges:
     """Changes to the site's releases, newest first."""
     found = changes(service.settings.postgres_dsn(), site.site, limit=limit)
     return ReleaseChanges(site=site.site, changes=found)
 
 
-@router.get("/{release_id}", dependencies=[Depends(needs("admin"))], summary="Show a release")
+@router.get("/{release_id}", dependencies=ADMIN, summary="Show a release")
 def shown(site: OfSite, release_id: OfRelease, service: InService) -> dict[str, Any]:
     """Its summary, with `manifest` (where it came from) and `report` (how it was judged)."""
     return lifecycle.release_record(service.settings.postgres_dsn(), site.site, release_id)
 
 
-@router.get("/{release_id}/diff", dependencies=[Depends(needs("admin"))], summary="Compare two releases")
+@router.get("/{release_id}/diff", dependencies=ADMIN, summary="Compare two releases")
 def compared(
     site: OfSite,
     release_id: OfRelease,
@@ -75,9 +79,9 @@ def compared(
     return difference(service.settings.postgres_dsn(), site.site, release_id, other)
 
 
-@router.post("/rollback", summary="Roll back to the release before")
+@router.post("/rollback", dependencies=ADMIN, summary="Roll back to the release before")
 def roll_back(
-    site: OfSite, service: InService, by: Admin, afterwards: BackgroundTasks, why: Why = NO_REASON
+    site: OfSite, service: InService, by: Who, afterwards: BackgroundTasks, why: Why = NO_REASON
 ) -> LiveRelease:
     """The release before the live one answers again; repeat to go further back."""
     dsn = service.settings.postgres_dsn()
@@ -86,12 +90,12 @@ def roll_back(
     return live
 
 
-@router.post("/{release_id}/activate", summary="Activate a release")
+@router.post("/{release_id}/activate", dependencies=ADMIN, summary="Activate a release")
 def activate(
     site: OfSite,
     release_id: OfRelease,
     service: InService,
-    by: Admin,
+    by: Who,
     afterwards: BackgroundTasks,
     why: Why = NO_REASON,
 ) -> LiveRelease:
@@ -102,16 +106,16 @@ def activate(
     return live
 
 
-@router.post("/{release_id}/canary", summary="Make a release a canary")
-def canary(site: OfSite, release_id: OfRelease, service: InService, by: Admin, why: Why = NO_REASON) -> ReleaseSummary:
+@router.post("/{release_id}/canary", dependencies=ADMIN, summary="Make a release a canary")
+def canary(site: OfSite, release_id: OfRelease, service: InService, by: Who, why: Why = NO_REASON) -> ReleaseSummary:
     """This gated release may answer beside the live one; no pointer moves."""
     dsn = service.settings.postgres_dsn()
     lifecycle.start_canary(dsn, site.site, release_id, by=by, reason=why.reason)
     return lifecycle.release_summary(dsn, site.site, release_id)
 
 
-@router.post("/{release_id}/retire", summary="Retire a release")
-def retire(site: OfSite, release_id: OfRelease, service: InService, by: Admin, why: Why = NO_REASON) -> ReleaseSummary:
+@router.post("/{release_id}/retire", dependencies=ADMIN, summary="Retire a release")
+def retire(site: OfSite, release_id: OfRelease, service: InService, by: Who, why: Why = NO_REASON) -> ReleaseSummary:
     """Its rows are dropped; never those of the live release nor of the one before it."""
     dsn = service.settings.postgres_dsn()
     retirement.retire(dsn, site.site, release_id, by=by, reason=why.reason)

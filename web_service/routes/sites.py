@@ -1,21 +1,22 @@
 """Sites: which are served here, and what their users can do."""
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from recsys.errors import ConfigError
 from recsys.serving.contracts import SiteSummary
 from recsys.types import SiteId
-from web_service.auth import needs
+from web_service.auth import Guarded, Key, needs
 from web_service.services import InService
 from web_service.sites import SiteBook
 
-router = APIRouter(prefix="/v1", tags=["sites"], dependencies=[Depends(needs("read"))])
+router = APIRouter(prefix="/v1", tags=["sites"], route_class=Guarded, dependencies=[Depends(needs("read"))])
 
 
 @router.get("/sites", summary="List sites")
-async def listing(service: InService) -> list[SiteSummary]:
-    """The sites that are set up; one whose YAML has faults is named with its fault."""
-    return [_summary(service.sites, site) for site in service.sites.ids()]
+async def listing(service: InService, request: Request) -> list[SiteSummary]:
+    """The sites that are set up, as far as the key is for them; one whose YAML has faults is named with its fault."""
+    key: Key = request.state.key
+    return [_summary(service.sites, site) for site in service.sites.ids() if key.sees(site)]
 
 
 def _summary(sites: SiteBook, site: SiteId) -> SiteSummary:

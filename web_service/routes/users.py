@@ -10,11 +10,11 @@ from recsys.serving.contracts import Erased
 from recsys.serving.feedback import erase_user, user_events
 from recsys.types import UserId
 from web_service.answering import require_live
-from web_service.auth import needs
+from web_service.auth import Guarded, needs
 from web_service.parameters import EventsQuery, UsersQuery
 from web_service.services import InService, OfSite
 
-router = APIRouter(prefix="/v1/{site}", tags=["users"])
+router = APIRouter(prefix="/v1/{site}", tags=["users"], route_class=Guarded)
 
 OneUser = Annotated[Id, Path(examples=["u00042"])]
 
