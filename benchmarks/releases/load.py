@@ -71,9 +71,8 @@ class Asked:
 def workers(settings: Settings, count: int) -> Iterator[tuple[str, int, int]]:
     """The web service with so many processes; gives host, port and the id of their parent."""
     port = free_block(1)
-    command = [sys.executable, "-m", "uvicorn", "web_service.app:create_app", "--factory", "--no-access-log"]
-    command += ["--port", str(port), "--workers", str(count), "--log-level", "warning"]
-    server = subprocess.Popen(command, env={**os.environ, **settings.environment()})
+    chosen = settings.model_copy(update={"recsys_web_port": port, "recsys_web_workers": count})
+    server = subprocess.Popen([sys.executable, "-m", "web_service"], env={**os.environ, **chosen.environment()})
     try:
         until = time.monotonic() + 60
         while not _answers(port):

@@ -19,6 +19,7 @@ from recsys.serving.postgres import transaction
 from recsys.serving.telling import NEWS
 from recsys.testing.small_release import NOON, SITE, write_small_release
 from web_service.app import create_app
+from web_service.patience import PatientProtocol
 
 SHOP = {
     "site": SITE,
@@ -96,9 +97,9 @@ def module_shop(web_database, release_files):
 
 
 @contextmanager
-def running(settings, app=None) -> Iterator[httpx.Client]:
+def running(settings, app=None, http=PatientProtocol) -> Iterator[httpx.Client]:
     """The service under uvicorn, on a port of its own; it has ended, and written what waits, when the block ends."""
-    server = uvicorn.Server(uvicorn.Config(app or create_app(settings), log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app or create_app(settings), http=http, log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         serving.start()

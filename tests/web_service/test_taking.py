@@ -93,7 +93,7 @@ def test_any_of_several_workers_tells_the_metrics_of_all(own, tmp_path):  # noqa
     metrics = tmp_path / "metrics"
     metrics.mkdir()
     (metrics / "gauge_livemin_999999999.db").write_bytes(b"left by a worker that was killed")
-    with process(own, "--workers", "2", PROMETHEUS_MULTIPROC_DIR=str(metrics)) as (client, _):
+    with process(own, workers=2, PROMETHEUS_MULTIPROC_DIR=str(metrics)) as (client, _):
         for number in range(20):  # a connection each, so that both workers have some
             httpx.post(f"{client.base_url}{EVENTS}", json=viewed(number)).raise_for_status()
         told = client.get("/metrics").text
@@ -105,14 +105,14 @@ def test_any_of_several_workers_tells_the_metrics_of_all(own, tmp_path):  # noqa
 
 
 @contextmanager
-def process(settings, *options, **environment):
+def process(settings, workers=1, **environment):
     """The service as a process of its own, and how to kill it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "web_service.app:create_app", "--factory", "--port", str(port)]
+    chosen = settings.model_copy(update={"recsys_web_port": port, "recsys_web_workers": workers})
     started = subprocess.Popen(
-        [*command, "--log-level", "critical", *options],
-        env={**os.environ, **settings.environment(), **environment},
+        [sys.executable, "-m", "web_service"],
+        env={**os.environ, **chosen.environment(), **environment},
         start_new_session=True,
     )
     try:

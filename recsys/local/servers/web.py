@@ -1,4 +1,4 @@
-"""The web service under uvicorn; it brings its database up to date before it starts."""
+"""The web service; it brings its database up to date before it starts."""
 
 import shutil
 import sys
@@ -19,11 +19,7 @@ def web(settings: Settings) -> Server:
     metrics = settings.recsys_home.resolve() / "run" / "web-metrics"
     return Server(
         name="web",
-        command=(
-            *(sys.executable, "-m", "uvicorn", "web_service.app:create_app", "--factory"),
-            *("--host", settings.recsys_bind_host, "--port", str(settings.recsys_web_port)),
-            *("--workers", str(settings.recsys_web_workers), "--no-access-log"),
-        ),
+        command=(sys.executable, "-m", "web_service"),
         probe=answers(f"{settings.web_url}/health/live"),
         environment={TOGETHER: str(metrics)},
         needs=("postgres",),
