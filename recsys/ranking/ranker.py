@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from recsys import columns as c
 from recsys.errors import FeatureMismatch, NotEnoughData, NotFittedError
 from recsys.features.feature_set import FeatureSet
-from recsys.ranking.calibration import Calibration
 from recsys.ranking.folds import folds_by_user
 from recsys.ranking.losses import AUTO, best_loss, tried_losses
 from recsys.ranking.strangers import best_list, fused
+from recsys.serving.predicting.calibration import Calibration
 from recsys.sites.ranker_policy import RankerPolicy
 
 MODEL_FILE: Final = "catboost_model.cbm"

@@ -9,9 +9,9 @@ import pytest
 from recsys import columns as c
 from recsys.errors import NotEnoughData, NotFittedError
 from recsys.features.feature_set import FeatureSet
-from recsys.ranking.calibration import Calibration
 from recsys.ranking.ranker import Ranker
 from recsys.ranking.training_rows import training_rows
+from recsys.serving.predicting.calibration import Calibration
 from recsys.sites.ranker_policy import RankerPolicy
 from recsys.testing.checkerboard import START
 
