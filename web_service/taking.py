@@ -30,6 +30,10 @@ AT_ONCE: Final = 5000
 """Events of one transaction, at most, however many requests wait."""
 WAITING: Final = 2000
 """Requests that may wait; more are told to come again."""
+TAKEN_WITHIN: Final = 2.0
+"""Seconds that Postgres has for one transaction; what it has not taken by then goes to the disk."""
+SPARED: Final = 5.0
+"""Seconds for which a Postgres that was too slow is left alone, so that few requests wait for it in vain."""
 LOOK_AGAIN: Final = 1.0
 """Seconds between two attempts to bring waiting events into Postgres."""
 
@@ -59,6 +63,9 @@ class Taking:
         self._standing = standing
         self._spool = spool
         self._requests: asyncio.Queue[_Request] = asyncio.Queue(WAITING)
+        self._spared_until = 0.0
+        self._too_late: set[asyncio.Task[Recorded]] = set()
+        "Transactions that nobody waits for any more."
 
     async def take(self, site: SiteId, events: Sequence[Told]) -> int:
         """The events are durable: in Postgres, or on the disk of this host until Postgres takes them.
@@ -106,8 +113,11 @@ class Taking:
         await self._requests.join()
 
     async def _take_together(self, site: SiteId, requests: list[_Request]) -> None:
+        if asyncio.get_running_loop().time() < self._spared_until:
+            self._keep(site, requests)
+            return
         try:
-            recorded = await self._record(site, [event for request in requests for event in request.events])
+            recorded = await self._record_soon(site, [event for request in requests for event in request.events])
         except AWAY as fault:
             log.warning("Postgres takes no events, %d requests go to the disk: %s", len(requests), fault)
             self._keep(site, requests)
@@ -138,6 +148,23 @@ class Taking:
         self._standing.heed(news for event in events if (news := news_of(site, event, now)))
         for request in requests:
             request.answer(len({event.event_id for event in request.events}))
+
+    async def _record_soon(self, site: SiteId, events: Sequence[Told]) -> Recorded:
+        """Raises TimeoutError: it takes too long. Should it come to an end after all, its events still count once."""
+        recording = asyncio.create_task(self._record(site, events))
+        await asyncio.wait({recording}, timeout=TAKEN_WITHIN)
+        if recording.done():
+            return recording.result()
+        self._spared_until = asyncio.get_running_loop().time() + SPARED
+        self._too_late.add(recording)
+        recording.add_done_callback(self._forget)
+        recording.cancel()
+        raise TimeoutError(f"it did not take them within {TAKEN_WITHIN:.0f} seconds")
+
+    def _forget(self, recording: asyncio.Task[Recorded]) -> None:
+        self._too_late.discard(recording)
+        if not recording.cancelled() and (fault := recording.exception()):
+            log.warning("Postgres did not take events that went to the disk instead: %s", fault)
 
     async def _record(self, site: SiteId, events: Sequence[Told]) -> Recorded:
         done = [event for event in events if isinstance(event, Interaction)]

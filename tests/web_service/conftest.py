@@ -167,3 +167,10 @@ def rows(shop):
             return cursor.fetchall()
 
     return rows
+
+
+@pytest.fixture(scope="session")
+def seconds_of(request):
+    """How long a fault lasts: shortly in tests, at length in ``python -m benchmarks.faults``."""
+    at_length = request.config.pluginmanager.has_plugin("faults-at-length")
+    return lambda short, long: long if at_length else short
