@@ -1,4 +1,4 @@
-"""The web service as one ASGI app; ``uvicorn web_service.app:create_app --factory`` starts it."""
+"""The web service as one ASGI app; ``python -m web_service`` starts it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,6 +12,7 @@ from recsys.serving.migrate import migrations
 from web_service import problems
 from web_service.auth import Keys
 from web_service.impressions import ImpressionLog
+from web_service.quick import Quick
 from web_service.responses import PROBLEMS
 from web_service.routes import events, health, items, page, recommendations, releases, sites, users
 from web_service.services import Services
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.keys = Keys(settings)
+    app.add_middleware(Quick, state=app.state)  # the first is the innermost
     app.add_middleware(Surroundings, telemetry=telemetry)
     problems.install(app)
     for resource in (recommendations, items, events, users, releases, sites):

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from recsys.serving.contracts import Answer, ItemList
 from web_service.problems import MEDIA_TYPE, ProblemDocument
 
+JSON: Final = "application/json"
+
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {
         "description": description,
@@ -26,5 +28,9 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 
 def as_json(content: BaseModel | Answer | ItemList, status: int = 200) -> Response:
     """The content as one JSON document; quicker than checking it against its own type again."""
-    body = content.model_dump_json() if isinstance(content, BaseModel) else orjson.dumps(content)
-    return Response(body, status, media_type="application/json")
+    return Response(as_bytes(content), status, media_type=JSON)
+
+
+def as_bytes(content: BaseModel | Answer | ItemList) -> bytes:
+    """The JSON document itself."""
+    return content.model_dump_json().encode() if isinstance(content, BaseModel) else orjson.dumps(content)

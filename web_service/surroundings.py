@@ -1,11 +1,10 @@
 """What surrounds every request: an id, a limit on size, time measured, headers set, no error without a document."""
 
+import os
 import time
-import uuid
 from typing import Final
 
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,15 +14,19 @@ from web_service.telemetry import Telemetry
 LARGEST_BODY: Final = 4 << 20
 "Bytes; a thousand events with the longest ids fit."
 
-SECURITY_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-}
+SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+)
+OF_THE_API: Final = (*SECURITY_HEADERS, (b"cache-control", b"no-store"))
 
 
 class Surroundings:
@@ -39,7 +42,7 @@ class Surroundings:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = uuid.uuid4().hex
+        request_id = os.urandom(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
 
@@ -47,17 +50,16 @@ class Surroundings:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers["Server-Timing"] = f"app;dur={(time.perf_counter() - started) * 1000:.1f}"
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                if scope["path"].startswith("/v1/"):
-                    headers.setdefault("Cache-Control", "no-store")
+                headers = message["headers"] = list(message.get("headers", ()))
+                given = {name for name, _ in headers}
+                headers.append((b"x-request-id", request_id.encode()))
+                headers.append((b"server-timing", b"app;dur=%.1f" % ((time.perf_counter() - started) * 1000)))
+                usual = OF_THE_API if scope["path"].startswith("/v1/") else SECURITY_HEADERS
+                headers += [header for header in usual if header[0] not in given]
             await send(message)
 
         try:
-            _require_small(Headers(scope=scope))
+            _require_small(scope)
             await self._app(scope, _limited(receive), send_with_headers)
         except Exception as error:
             if status:  # the answer has begun; it can only be cut off
@@ -65,14 +67,13 @@ class Surroundings:
             await render(Request(scope), as_problem(error))(scope, receive, send_with_headers)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self._telemetry.requests.labels(scope["method"], route, str(status)).inc()
-            self._telemetry.seconds.labels(scope["method"], route).observe(time.perf_counter() - started)
+            self._telemetry.count_request(scope["method"], route, status, time.perf_counter() - started)
 
 
-def _require_small(headers: Headers) -> None:
-    length = headers.get("content-length", "0")
-    if length.isdecimal() and int(length[:20]) > LARGEST_BODY:
-        raise Problem(413, "too-large", f"found a body of {length[:20]} bytes, expected at most {LARGEST_BODY}")
+def _require_small(scope: Scope) -> None:
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if length.isdigit() and int(length[:20]) > LARGEST_BODY:
+        raise Problem(413, "too-large", f"found a body of {int(length[:20])} bytes, expected at most {LARGEST_BODY}")
 
 
 def _limited(receive: Receive) -> Receive:

@@ -3,6 +3,7 @@
 import os
 from collections import Counter as Count
 from pathlib import Path
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -13,13 +14,15 @@ DEFAULTS = {"popular", "catalogue"}
 """Sources of items that are the same for everybody."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
+Metric = TypeVar("Metric", Counter, Histogram)
+
 
 class Telemetry:
     """The metrics of one app."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._children: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
+        self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
         self.requests = Counter(
             "recsys_http_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
         )
@@ -77,6 +80,11 @@ class Telemetry:
             registry=self.registry,
         )
 
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered, after so many seconds; ``route`` is its pattern, never the address itself."""
+        self._one(self.requests, method, route, str(status)).inc()
+        self._one(self.seconds, method, route).observe(seconds)
+
     def count_answer(self, answer: Answer, mode: Mode, k: int) -> None:
         """The answer is counted: by mode, by source, and whether it was personal."""
         site, items = answer["site"], answer["items"]
@@ -93,11 +101,11 @@ class Telemetry:
         self.events.labels(site, "accepted").inc(accepted)
         self.events.labels(site, "duplicate").inc(duplicates)
 
-    def _one(self, counter: Counter, *labels: str) -> Counter:
-        """``counter.labels(…)``, remembered."""
-        found = self._children.get((counter, labels))
+    def _one(self, metric: Metric, *labels: str) -> Metric:
+        """``metric.labels(…)``, remembered."""
+        found: Metric | None = self._children.get((metric, labels))
         if found is None:
-            found = self._children[counter, labels] = counter.labels(*labels)
+            found = self._children[metric, labels] = metric.labels(*labels)
         return found
 
     def exposition(self) -> bytes:

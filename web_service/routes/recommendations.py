@@ -7,14 +7,16 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from recsys.serving.contracts import Answer
 from recsys.sites import SiteConfig
+from recsys.types import RequestId
 from web_service.answering import Wish, answer
-from web_service.auth import needs
+from web_service.auth import Guarded, needs
 from web_service.parameters import RecommendationBody, RecommendationQuery, SessionQuery
-from web_service.quick import QuickRoute
-from web_service.responses import as_json
+from web_service.responses import JSON, as_bytes
 from web_service.services import InService, OfSite, Services
 
-router = APIRouter(prefix="/v1/{site}", tags=["recommendations"], dependencies=[Depends(needs("read"))])
+router = APIRouter(
+    prefix="/v1/{site}", tags=["recommendations"], route_class=Guarded, dependencies=[Depends(needs("read"))]
+)
 
 EXAMPLES = {
     "known user": {"value": {"user_id": "u00042", "k": 5}},
@@ -23,6 +25,7 @@ EXAMPLES = {
 }
 
 
+@router.get("/recommendations", response_model=Answer, summary="Recommend items")
 async def recommend(
     site: OfSite, query: Annotated[RecommendationQuery, Query()], service: InService, request: Request
 ) -> Response:
@@ -30,12 +33,7 @@ async def recommend(
 
     Always ``k`` items while the catalogue has enough that may be shown. Each says its source and because of what.
     """
-    return await _answer(service, site, Wish(**dict(query)), request)
-
-
-router.add_api_route(
-    "/recommendations", recommend, response_model=Answer, summary="Recommend items", route_class_override=QuickRoute
-)
+    return Response(await answer_question(service, site, query, request.state.request_id), media_type=JSON)
 
 
 @router.post("/recommendations", response_model=Answer, summary="Recommend items, asked with a body")
@@ -46,7 +44,7 @@ async def recommend_for_body(
     request: Request,
 ) -> Response:
     """The same with a JSON body, for long lists and ids that hold commas."""
-    return await _answer(service, site, Wish(**dict(body)), request)
+    return Response(await answer_question(service, site, body, request.state.request_id), media_type=JSON)
 
 
 @router.get("/session", response_model=Answer, summary="Continue an anonymous session")
@@ -57,14 +55,21 @@ async def continue_session(
     again = site.serving.session_repeats
     hidden = [] if again else query.items
     wish = Wish(user_id=None, k=query.k, mode="online", recent=query.items, exclude=hidden, repeats=again)
-    return await _answer(service, site, wish, request)
+    return Response(await _answer(service, site, wish, request.state.request_id), media_type=JSON)
 
 
-async def _answer(service: Services, site: SiteConfig, wish: Wish, request: Request) -> Response:
+async def answer_question(
+    service: Services, site: SiteConfig, question: RecommendationQuery | RecommendationBody, request_id: RequestId
+) -> bytes:
+    """The answer as JSON; it is counted, and will be written down as an impression."""
+    return await _answer(service, site, Wish(**vars(question)), request_id)
+
+
+async def _answer(service: Services, site: SiteConfig, wish: Wish, request_id: RequestId) -> bytes:
     now = datetime.now(UTC)
-    found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=now)
+    found = await answer(service.standing, site, wish, request_id=request_id, now=now)
     service.telemetry.count_answer(found, wish.mode, wish.k)
-    response = as_json(found)
+    body = as_bytes(found)
     if found["items"]:
-        service.impressions.note(bytes(response.body), now)
-    return response
+        service.impressions.note(body, now)
+    return body
