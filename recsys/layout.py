@@ -11,10 +11,6 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-SERVICES = ("postgres", "s3", "mlflow", "airflow", "web", "jupyter")
-"""The servers of the platform, in the order in which they need each other."""
-
-
 LOOPBACK = "127.0.0.1"
 
 
@@ -62,6 +58,8 @@ class Settings(BaseSettings):
     "Bucket of MLflow's artifacts."
 
     recsys_airflow_port: int = 8080
+    recsys_airflow_url: str = ""
+    "Where Airflow's API is reached, if not on this machine; empty: at RECSYS_AIRFLOW_PORT."
     recsys_airflow_user: str = "admin"
     recsys_airflow_password: SecretStr = SecretStr("")
     recsys_airflow_fernet_key: SecretStr = SecretStr("")
@@ -90,6 +88,17 @@ class Settings(BaseSettings):
     recsys_jupyter_port: int = 8888
     recsys_jupyter_token: SecretStr = SecretStr("")
 
+    recsys_exporter_port: int = 9190
+    "What is true of the platform as a whole, for Prometheus: releases, event logs, DAG runs."
+    recsys_prometheus_port: int = 9191
+    "Prometheus itself, where its program is installed."
+    recsys_node_exporter_port: int = 9192
+    "What this machine says of itself, where Prometheus' exporter of hosts is installed."
+    recsys_postgres_exporter_port: int = 9193
+    "What Postgres says of itself, where Prometheus' exporter is installed."
+    recsys_grafana_password: SecretStr = SecretStr("")
+    "Of Grafana's user admin, in docker-compose.yaml."
+
     @property
     def sites_dir(self) -> Path:
         return self.recsys_sites_dir or self.recsys_home / "sites"
@@ -108,7 +117,7 @@ class Settings(BaseSettings):
 
     @property
     def airflow_url(self) -> str:
-        return f"http://{self._reached_at}:{self.recsys_airflow_port}"
+        return self.recsys_airflow_url or f"http://{self._reached_at}:{self.recsys_airflow_port}"
 
     @property
     def web_url(self) -> str:
@@ -117,6 +126,14 @@ class Settings(BaseSettings):
     @property
     def jupyter_url(self) -> str:
         return f"http://{self._reached_at}:{self.recsys_jupyter_port}"
+
+    @property
+    def prometheus_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.recsys_prometheus_port}"
+
+    @property
+    def exporter_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.recsys_exporter_port}"
 
     @property
     def _reached_at(self) -> str:

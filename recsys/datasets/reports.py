@@ -49,6 +49,15 @@ class Reports:
         """Names of the partitions that were refused when they were ingested last, in order."""
         return self._names(site, passed=False)
 
+    def newest(self, site: SiteId) -> QualityReport | None:
+        """The report of the last committed partition; None before the first."""
+        names = [name for name in self._names(site, passed=True) if _within(name, date.min, None)]
+        return (
+            QualityReport.model_validate_json(self.blobs.get(_key(site, names[-1], DATA, passed=True)))
+            if names
+            else None
+        )
+
     def page(self, report: QualityReport) -> str:
         """Where the page of a report is found, for a person."""
         return self.blobs.location(_key(report.site, report.partition, PAGE, passed=report.passed))

@@ -71,10 +71,14 @@ class AirflowApi:
         """How the run stands."""
         return Run.model_validate(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}"))
 
-    def runs(self, dag_id: str) -> list[Run]:
-        """Every run of the DAG, newest first."""
+    def runs(self, dag_id: str, *, newest: int | None = None) -> list[Run]:
+        """Runs of the DAG, newest first: all, or the ``newest`` ones (at most 100)."""
         path = f"/api/v2/dags/{dag_id}/dagRuns"
-        return [Run.model_validate(run) for run in self._all(path, "dag_runs", order_by="-run_after")]
+        if newest is None:
+            found = self._all(path, "dag_runs", order_by="-run_after")
+        else:
+            found = self._ask("GET", path, params={"limit": newest, "order_by": "-run_after"})["dag_runs"]
+        return [Run.model_validate(run) for run in found]
 
     def task_states(self, run: Run) -> dict[str, str | None]:
         """The state of each task instance of a run; mapped ones as ``task[3]``."""

@@ -29,6 +29,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "recsys_write_key": _word,
     "recsys_admin_key": _word,
     "recsys_jupyter_token": _word,
+    "recsys_grafana_password": _word,
 }
 """Settings that have no usable default, and how a value is made."""
 

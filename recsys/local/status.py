@@ -10,7 +10,7 @@ from rich.table import Table
 from recsys.datasets.blobs import open_blobs
 from recsys.datasets.reports import Reports
 from recsys.errors import RecsysError, StoreError
-from recsys.layout import Settings
+from recsys.layout import LOOPBACK, Settings
 from recsys.local import lock
 from recsys.local.servers import Server, servers
 from recsys.serving.lifecycle import live_release, releases
@@ -28,6 +28,10 @@ ADDRESSES: dict[str, Callable[[Settings], str]] = {
     "web": lambda s: s.web_url,
     "airflow": lambda s: s.airflow_url,
     "jupyter": lambda s: s.jupyter_url,
+    "exporter": lambda s: s.exporter_url,
+    "prometheus": lambda s: s.prometheus_url,
+    "node-exporter": lambda s: f"http://{LOOPBACK}:{s.recsys_node_exporter_port}",
+    "postgres-exporter": lambda s: f"http://{LOOPBACK}:{s.recsys_postgres_exporter_port}",
 }
 
 
@@ -95,7 +99,7 @@ def _problem(server: Server) -> str | None:
 
 
 def _address(settings: Settings, server: str) -> str:
-    return ADDRESSES[server.partition("-")[0]](settings)
+    return (ADDRESSES.get(server) or ADDRESSES[server.partition("-")[0]])(settings)
 
 
 def _live(settings: Settings, site: str, now: datetime) -> dict[str, Any]:

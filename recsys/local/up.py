@@ -11,6 +11,7 @@ from recsys.errors import RecsysError
 from recsys.layout import Settings
 from recsys.local import first_load, secrets
 from recsys.local.platform import Say, running, story, watch
+from recsys.local.servers import servers
 from recsys.local.stopping import Stopped, told_to_stop
 from recsys.local.supervisor import Supervisor
 
@@ -52,6 +53,7 @@ def addresses(settings: Settings) -> str:
     """Where everything is and how to log in. Shown to who started the platform, never logged."""
     token = settings.recsys_jupyter_token.get_secret_value()
     password = settings.recsys_airflow_password.get_secret_value()
+    watched = [f"Prometheus {settings.prometheus_url}"] if "prometheus" in servers(settings) else []
     return "\n".join(
         (
             f"web      {settings.web_url}  its API: {settings.web_url}/docs",
@@ -60,6 +62,7 @@ def addresses(settings: Settings) -> str:
             f"Jupyter  {settings.jupyter_url}/lab?token={token}",
             f"S3       {settings.s3_endpoint_url}  keys in .env",
             f"Postgres {settings.recsys_postgres_host}:{settings.recsys_postgres_port}  password in .env",
+            *watched,
         )
     )
 

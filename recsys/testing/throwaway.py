@@ -8,12 +8,14 @@ from recsys.local import secrets
 from recsys.local.ports import free_block
 from recsys.local.servers.s3 import INNER
 
+MONITORING = ("exporter", "prometheus", "node_exporter", "postgres_exporter")
+PORTS = ("postgres", "s3", "mlflow", "airflow", "web", "jupyter", *MONITORING)
+
 
 def settings_in(folder: Path) -> Settings:
     """Settings of a platform of its own: folders, free ports and fresh secrets; no .env is read."""
-    first = free_block(6 + len(INNER))
-    names = ("postgres", "s3", "mlflow", "airflow", "web", "jupyter", "s3_inner")
-    chosen: dict[str, Any] = {f"recsys_{name}_port": first + offset for offset, name in enumerate(names)}
+    first = free_block(len(PORTS) + len(INNER))
+    chosen: dict[str, Any] = {f"recsys_{name}_port": first + offset for offset, name in enumerate((*PORTS, "s3_inner"))}
     chosen |= {name: make() for name, make in secrets.GENERATED.items()}
     chosen |= {"recsys_home": folder / "home", "recsys_exchange_dir": folder / "exchange"}
     chosen |= {"recsys_data_url": "", "recsys_sites_dir": None, "mlflow_tracking_uri": "", "recsys_s3_endpoint_url": ""}

@@ -1,5 +1,6 @@
 """What a user of the platform sees: Airflow runs, answers come, events change them at once."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from recsys.local.status import status
 from recsys.serving.lifecycle import live_release
 from recsys.stages.context import open_context
 from tests.end_to_end.conftest import FIRST, start_chain, until, write_site
+from tests.monitoring.dashboards import questions
 
 pytestmark = pytest.mark.platform
 
@@ -118,3 +120,22 @@ def test_a_broken_day_stops_that_day_of_that_site_alone(web: httpx.Client, platf
     assert refused["why"].startswith("found 7 of 10 rows bad (70.0%), expected at most 20.0%")
     assert context.reports.refused(SITE) == []
     assert len(recommended(web, user_id=known_user(web), k=10)["items"]) == 10
+
+
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("prometheus", "prometheus-node-exporter", "prometheus-postgres-exporter"))),
+    reason="Prometheus and its exporters are not installed (Debian: packages of these names)",
+)
+def test_every_panel_of_every_dashboard_has_something_to_show(web: httpx.Client, platform: Settings):
+    with httpx.Client(base_url=platform.prometheus_url, timeout=30) as prometheus:
+
+        def empty() -> list[str]:
+            recommended(web, user_id=known_user(web))
+            asked = {name: prometheus.get("/api/v1/query", params={"query": query}) for name, query in questions(SITE)}
+            assert all(answer.status_code == 200 for answer in asked.values())
+            return [name for name, answer in asked.items() if not answer.json()["data"]["result"]]
+
+        try:
+            until(lambda: not empty(), seconds=120)
+        except AssertionError:
+            pytest.fail(f"no data for {', '.join(empty())}")

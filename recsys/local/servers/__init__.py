@@ -7,6 +7,7 @@ from recsys.layout import LOOPBACK, Settings
 from recsys.local.servers.airflow import airflow
 from recsys.local.servers.jupyter import jupyter
 from recsys.local.servers.mlflow import mlflow
+from recsys.local.servers.monitoring import monitoring
 from recsys.local.servers.postgres import postgres
 from recsys.local.servers.s3 import s3
 from recsys.local.servers.server import PROJECT, Server
@@ -32,6 +33,7 @@ def servers(settings: Settings) -> dict[str, Server]:
         web(settings),
         *airflow(settings),
         jupyter(settings),
+        *monitoring(settings),
     )
     return {
         server.name: replace(server, needs=tuple(need for need in server.needs if not elsewhere.get(need)))

@@ -1,0 +1,130 @@
+"""What is true of the platform as a whole, as gauges for Prometheus: what no request to the web service can know.
+
+Three questions are asked, each of its own store: releases of Postgres, event logs of the data store, runs of Airflow.
+One that does not answer costs its own gauges; ``recsys_store_reached`` says which.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final, get_args
+
+import httpx
+from prometheus_client.core import GaugeMetricFamily as Gauge
+
+from recsys.datasets.blobs import open_blobs
+from recsys.datasets.reports import Reports
+from recsys.errors import RecsysError
+from recsys.layout import Settings
+from recsys.local.airflow_api import FINISHED, AirflowApi, Run
+from recsys.serving.contracts import State
+from recsys.serving.lifecycle import pointers, releases
+from recsys.sites import site_ids
+
+log = logging.getLogger(__name__)
+
+RUNS: Final = 10
+"""Newest runs of a DAG in which its last success is looked for."""
+
+
+def measure(settings: Settings) -> list[Gauge]:
+    """The gauges of all sites, as the stores say now."""
+    reached = Gauge("recsys_store_reached", "1: the store answered when it was asked last; 0: not.", labels=["store"])
+    found = [reached]
+    questions: dict[str, Callable[[Settings], Iterator[Gauge]]] = {
+        "postgres": of_releases,
+        "event_log": of_event_logs,
+        "airflow": of_runs,
+    }
+    for store, ask in questions.items():
+        with _told(reached, store):
+            found += list(ask(settings))
+    return found
+
+
+def of_releases(settings: Settings) -> Iterator[Gauge]:
+    """How old what is live is, and what became of the releases before."""
+    as_of = Gauge(
+        "recsys_release_as_of_timestamp_seconds", "What the live release knows ends here.", labels=["site", "surface"]
+    )
+    since = Gauge(
+        "recsys_release_activated_timestamp_seconds",
+        "Since when the live release answers.",
+        labels=["site", "surface"],
+    )
+    states = Gauge("recsys_releases", "The newest hundred releases by state.", labels=["site", "state"])
+    for site in site_ids(settings.sites_dir):
+        newest = releases(settings.postgres_dsn(), site)
+        known = {release.release_id: release for release in newest}
+        for live in pointers(settings.postgres_dsn(), site):
+            since.add_metric([site, live.surface], live.activated_at.timestamp())
+            if release := known.get(live.release_id):
+                as_of.add_metric([site, live.surface], release.as_of.timestamp())
+        count = Counter(release.state for release in newest)
+        for state in get_args(State):
+            states.add_metric([site, state], count[state])
+    yield from (as_of, since, states)
+
+
+def of_event_logs(settings: Settings) -> Iterator[Gauge]:
+    """How far each site's log goes, what its newest partition holds, and how many partitions are refused."""
+    end = Gauge(
+        "recsys_event_log_end_timestamp_seconds", "The last interaction of the newest partition.", labels=["site"]
+    )
+    rows = Gauge(
+        "recsys_event_log_rows", "Rows of the newest partition, by what became of them.", labels=["site", "outcome"]
+    )
+    refused = Gauge(
+        "recsys_event_log_refused_partitions", "Partitions that were refused when ingested last.", labels=["site"]
+    )
+    reports = Reports(open_blobs(settings.data_url, settings))
+    for site in site_ids(settings.sites_dir):
+        refused.add_metric([site], len(reports.refused_partitions(site)))
+        if (newest := reports.newest(site)) is None:
+            continue
+        if newest.last_time is not None:
+            end.add_metric([site], newest.last_time.timestamp())
+        counts = newest.counts
+        for outcome, count in (("kept", counts.kept), ("quarantined", counts.bad), ("duplicate", counts.duplicates)):
+            rows.add_metric([site, outcome], count)
+    yield from (end, rows, refused)
+
+
+def of_runs(settings: Settings) -> Iterator[Gauge]:
+    """How each DAG of each site went last."""
+    ended = Gauge(
+        "recsys_dag_last_run_timestamp_seconds", "When the last finished run ended.", labels=["dag", "site", "state"]
+    )
+    took = Gauge("recsys_dag_last_run_seconds", "How long the last finished run took.", labels=["dag", "site"])
+    success = Gauge("recsys_dag_last_success_timestamp_seconds", "When a run last succeeded.", labels=["dag", "site"])
+    running = Gauge("recsys_dag_unfinished_runs", "Runs that are queued or running.", labels=["dag", "site"])
+    with AirflowApi.connect(settings) as airflow:
+        for dag_id in sorted(airflow.dag_ids()):
+            dag, _, site = dag_id.partition("__")
+            runs = airflow.runs(dag_id, newest=RUNS)
+            running.add_metric([dag, site], sum(run.state not in FINISHED for run in runs))
+            over = sorted((run for run in runs if run.state in FINISHED and run.end_date), key=_end, reverse=True)
+            if over:
+                ended.add_metric([dag, site, over[0].state], _end(over[0]).timestamp())
+                took.add_metric([dag, site], (_end(over[0]) - (over[0].start_date or _end(over[0]))).total_seconds())
+            if good := next((run for run in over if run.state == "success"), None):
+                success.add_metric([dag, site], _end(good).timestamp())
+    yield from (ended, took, success, running)
+
+
+def _end(run: Run) -> datetime:
+    assert run.end_date is not None
+    return run.end_date
+
+
+@contextmanager
+def _told(reached: Gauge, store: str) -> Iterator[None]:
+    try:
+        yield
+    except (RecsysError, OSError, httpx.HTTPError) as fault:
+        log.warning("%s was not reached, its gauges are left out: %s", store, fault)
+        reached.add_metric([store], 0)
+    else:
+        reached.add_metric([store], 1)

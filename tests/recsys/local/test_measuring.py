@@ -1,0 +1,66 @@
+"""The gauges of the exporter, told of a platform of which a part is away."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from recsys.datasets.reports import Reports
+from recsys.events.partition import Checked
+from recsys.events.quality import judged
+from recsys.local import measuring
+from recsys.local.platform import running
+from recsys.local.servers.http import fetch
+from recsys.serving import lifecycle
+from recsys.serving.migrate import migrate
+from recsys.sites import add_site
+from recsys.sites.config import QualityPolicy
+from recsys.stages import ingest_events
+from recsys.stages.context import open_context
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def shop(createdb, tmp_path):
+    """A site with three releases and two partitions, one of them refused; Airflow is away."""
+    settings = createdb().model_copy(update={"recsys_home": tmp_path, "recsys_data_url": str(tmp_path / "data")})
+    migrate(settings.postgres_dsn())
+    add_site(settings.sites_dir, "demo_shop")
+    for number, state in enumerate(("refused", "refused", "gated")):
+        at = AT.replace(hour=number)
+        lifecycle.record_release(settings.postgres_dsn(), "demo_shop", f"r{number}", as_of=at, at=at, state=state)
+    context = open_context(settings)
+    ingest_events.run(site="demo_shop", first=date(2026, 3, 1), days=1, context=context)
+    Reports(context.blobs).keep(
+        judged("2026-03-02", Checked.nothing(), QualityPolicy(allow_empty_days=False), site="demo_shop")
+    )
+    return settings
+
+
+def told(families) -> dict[tuple[str, ...], float]:
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+
+
+def test_what_stores_say_is_told_and_who_is_away_is_named(shop):
+    gauges = told(measuring.measure(shop))
+    assert gauges["recsys_store_reached", "postgres"] == 1
+    assert gauges["recsys_store_reached", "event_log"] == 1
+    assert gauges["recsys_store_reached", "airflow"] == 0
+    assert gauges["recsys_releases", "demo_shop", "refused"] == 2
+    assert gauges["recsys_releases", "demo_shop", "gated"] == 1
+    assert gauges["recsys_releases", "demo_shop", "live"] == 0
+    assert gauges["recsys_event_log_refused_partitions", "demo_shop"] == 1
+    assert gauges["recsys_event_log_rows", "demo_shop", "kept"] > 100
+    last = datetime.fromtimestamp(gauges["recsys_event_log_end_timestamp_seconds", "demo_shop"], UTC)
+    assert last.date() == date(2026, 3, 1)
+    assert not any(name.startswith("recsys_dag") for name, *_ in gauges)
+
+
+@pytest.mark.platform
+def test_the_exporter_answers_prometheus(settings):
+    with running(settings, ["exporter"], say=print):
+        page = fetch(f"{settings.exporter_url}/metrics").decode()
+    gauges = told(text_string_to_metric_families(page))
+    assert gauges["recsys_store_reached", "airflow"] == 0
+    assert gauges["recsys_measured_timestamp_seconds",] > AT.timestamp()
