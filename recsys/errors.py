@@ -7,6 +7,7 @@
     │   ├── SourceError        a file or folder is missing, empty, or not in the published form
     │   ├── SchemaError        a frame at a border has the wrong columns or types
     │   ├── PartitionRefused   too many bad rows, or none where traffic is expected: nothing was committed
+    │   ├── TableRefused       a predictor's table is not what its site expects: nothing was trained
     │   └── NotEnoughData      the log is too short or too thin for what was asked
     ├── NotFittedError         generate or score was called before fit
     ├── FeatureMismatch        a model was trained on another feature set
@@ -46,6 +47,10 @@ class SchemaError(DataError):
 
 class PartitionRefused(DataError):
     """A partition was not committed; the last good one, if any, is untouched."""
+
+
+class TableRefused(DataError):
+    """What a predictor would learn from is not what its site expects; nothing was trained."""
 
 
 class NotEnoughData(DataError):

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from recsys.sites.gate_policy import GatePolicy
+from recsys.sites.predictor_policy import PredictorsPolicy
 from recsys.sites.ranker_policy import RankerPolicy
 from recsys.sites.reranking_policy import RerankingPolicy
 from recsys.sites.table_policy import Share, TablePolicy
@@ -212,6 +213,7 @@ class SiteConfig(Frozen):
     approval: ApprovalPolicy = ApprovalPolicy()
     retention: RetentionPolicy = RetentionPolicy()
     tuning: TuningPolicy = TuningPolicy()
+    predictors: PredictorsPolicy = PredictorsPolicy()
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> "SiteConfig":
@@ -222,6 +224,15 @@ class SiteConfig(Frozen):
             raise ValueError(
                 f"serving.purchase_event: found {self.serving.purchase_event!r}, expected one of {names}; "
                 "name the event that means bought, or set serving.exclude_bought: false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_predicted_can_happen(self) -> "SiteConfig":
+        if self.predictors.intent is not None and self.serving.purchase_event not in self.event_types:
+            raise ValueError(
+                f"predictors.intent: found serving.purchase_event {self.serving.purchase_event!r}, expected one of "
+                f"{list(self.event_types)}; name the event that means bought"
             )
         return self
 

@@ -1,0 +1,93 @@
+"""Sessions of the event log, each cut before its purchase."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+
+import polars as pl
+
+from recsys import columns as c
+from recsys.serving.predicting.session import SessionEvent, SessionRules, split_sessions
+
+
+@dataclass(frozen=True)
+class Session:
+    """One session that is over."""
+
+    user_id: str
+    events: tuple[SessionEvent, ...]
+    "What happened before the purchase, or until the end; at least one event."
+    bought: bool
+    ended: float
+    "When the last event was, the purchase included, in seconds since 1970."
+
+    @property
+    def started(self) -> float:
+        return self.events[0].timestamp or 0.0
+
+
+def read_sessions(
+    interactions: pl.DataFrame, item_updates: pl.DataFrame | None, rules: SessionRules, *, until: datetime
+) -> list[Session]:
+    """Every session that was over at ``until``, in the order of their starts.
+
+    An event knows category and price of its item as they were told before it. Events of one moment stand in the order
+    of their event ids. A session that has bought nothing, and whose last event is less than the pause before ``until``,
+    may go on: it is left out. So are sessions that begin with a purchase.
+
+    Args:
+        interactions: schema INTERACTIONS; rows from ``until`` on are left out.
+        item_updates: schema ITEM_UPDATES; None: nothing is known of items.
+        rules: of the site.
+        until: exclusive, UTC.
+    """
+    known = interactions.filter(pl.col(c.TIMESTAMP) < until, pl.col(c.EVENT_TYPE).is_in(list(rules.event_types))).sort(
+        c.TIMESTAMP, c.EVENT_ID
+    )
+    told = known.with_columns(*(_told(known, item_updates, name) for name in (c.CATEGORY, c.PRICE)))
+    rows = told.sort(c.USER_ID, maintain_order=True).select(
+        c.USER_ID,
+        c.EVENT_TYPE,
+        pl.col(c.TIMESTAMP).dt.epoch("us") / 1e6,
+        c.ITEM_ID,
+        c.CATEGORY,
+        c.PRICE,
+        c.SESSION_ID,
+    )
+    sessions = [
+        session
+        for user, events in groupby(rows.iter_rows(), key=itemgetter(0))
+        for session in _over(user, [SessionEvent(*row[1:]) for row in events], rules, until.timestamp())
+    ]
+    return sorted(sessions, key=lambda each: (each.started, each.user_id))
+
+
+def hold_back(sessions: Sequence[Session], share: float) -> tuple[list[Session], list[Session]]:
+    """The earlier sessions and the latest ``share`` of them; no earlier one was still going on when a later began."""
+    first = round(len(sessions) * (1 - share))
+    held = list(sessions[first:])
+    cut = held[0].started if held else float("inf")
+    return [each for each in sessions[:first] if each.ended < cut], held
+
+
+def _over(user: str, events: list[SessionEvent], rules: SessionRules, until: float) -> Iterator[Session]:
+    for found in split_sessions(events, rules):
+        before = tuple(event for event in found if event.event_type != rules.purchase)
+        bought, ended = len(before) < len(found), found[-1].timestamp or 0.0
+        if before and (bought or until - ended > rules.pause_seconds):
+            yield Session(user, before, bought, ended)
+
+
+def _told(known: pl.DataFrame, item_updates: pl.DataFrame | None, name: str) -> pl.Series:
+    """What was last told of each event's item before the event; null where nothing was."""
+    if item_updates is None:
+        return pl.repeat(None, known.height, dtype=pl.Float64() if name == c.PRICE else pl.String(), eager=True).alias(
+            name
+        )
+    updates = item_updates.select(c.ITEM_ID, c.TIMESTAMP, name).drop_nulls().sort(c.TIMESTAMP)
+    joined = known.select(c.ITEM_ID, c.TIMESTAMP).join_asof(
+        updates, on=c.TIMESTAMP, by=c.ITEM_ID, strategy="backward", check_sortedness=False
+    )
+    return joined[name]

@@ -1,0 +1,111 @@
+"""A CatBoost model with its calibration: numbers in, probabilities out, without a frame in between."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from recsys.errors import FeatureMismatch, ReleaseError
+from recsys.serving.predicting.calibration import Calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from catboost import CatBoost
+    from numpy.typing import NDArray
+
+MODEL_FILE: Final = "model.cbm"
+MANIFEST_FILE: Final = "predictor.json"
+AT_ONCE: Final = 512
+"""Rows from which on two threads are worth their start."""
+
+
+class Scorer:
+    """Trees that end in a probability.
+
+    Attributes:
+        features: names of the table's columns, in order.
+        threshold: the probability from which on a row is taken for a success, where a yes or no is asked for.
+        told: what the predictor itself wants to remember beside the model: JSON.
+        version: 16 hexadecimal digits over the saved files; empty before they are saved.
+    """
+
+    def __init__(
+        self,
+        model: "CatBoost",
+        *,
+        features: "Sequence[str]",
+        calibration: Calibration,
+        threshold: float,
+        told: dict[str, Any] | None = None,
+    ) -> None:
+        self.model = model
+        self.features = tuple(features)
+        self.calibration = calibration
+        self.threshold = threshold
+        self.told = told or {}
+        self.version = ""
+
+    def predict(self, table: "NDArray[np.float32]") -> "NDArray[np.float64]":
+        """One probability per row of ``table``, float32, shape (rows, features); rows do not know each other.
+
+        Raises:
+            FeatureMismatch: another number of columns.
+        """
+        import numpy as np
+
+        if table.ndim != 2 or table.shape[1] != len(self.features):
+            raise FeatureMismatch(
+                f"found a table of shape {table.shape}, expected (rows, {len(self.features)}): the features that the "
+                "model was trained on"
+            )
+        if not len(table):
+            return np.empty(0)
+        scores: NDArray[np.float64] = self.model.predict(table, thread_count=2 if len(table) >= AT_ONCE else 1)
+        return self.calibration.probability(scores)
+
+    def save(self, folder: Path) -> str:
+        """Writes ``model.cbm`` and ``predictor.json`` into ``folder``, made when absent; the version."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.model.save_model(str(folder / MODEL_FILE))
+        manifest = {
+            "features": self.features,
+            "calibration": self.calibration.model_dump(mode="json"),
+            "threshold": self.threshold,
+            "told": self.told,
+        }
+        (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        self.version = version_of(folder)
+        return self.version
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The scorer saved in ``folder``.
+
+        Raises:
+            ReleaseError: a file is missing.
+        """
+        from catboost import CatBoost
+
+        missing = [name for name in (MODEL_FILE, MANIFEST_FILE) if not (folder / name).is_file()]
+        if missing:
+            raise ReleaseError(f"{folder}: found no {', '.join(missing)}, expected a saved predictor; train it again")
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        scorer = cls(
+            CatBoost().load_model(str(folder / MODEL_FILE)),
+            features=manifest["features"],
+            calibration=Calibration.model_validate(manifest["calibration"]),
+            threshold=manifest["threshold"],
+            told=manifest["told"],
+        )
+        scorer.version = version_of(folder)
+        return scorer
+
+
+def version_of(folder: Path) -> str:
+    """16 hexadecimal digits over the names and contents of the files in ``folder``."""
+    digest = sha256()
+    for path in sorted(folder.iterdir()):
+        digest.update(path.name.encode() + b"\0" + sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
