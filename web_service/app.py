@@ -12,6 +12,7 @@ from recsys.serving.migrate import migrations
 from web_service import problems
 from web_service.auth import Keys
 from web_service.impressions import ImpressionLog
+from web_service.keyring import Keyring
 from web_service.quick import Quick
 from web_service.responses import PROBLEMS
 from web_service.routes import events, health, items, page, recommendations, releases, sites, users
@@ -50,7 +51,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             standing = Standing(pool, snapshots, telemetry, lambda: _connect(settings))
             spool = Spool(settings.recsys_home / "spool", most_bytes=settings.recsys_spool_megabytes << 20)
             taking = Taking(pool, standing, spool, telemetry)
-            await standing.start()
+            keyring = Keyring(app.state.keys, pool, settings.recsys_home / "keys.json")
+            await asyncio.gather(keyring.start(), standing.start())
             app.state.services = Services(
                 settings=settings,
                 sites=book,
@@ -63,11 +65,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             )
             tasks = [
                 asyncio.create_task(work)
-                for work in (impressions.run(), standing.run(), taking.run(), taking.catch_up())
+                for work in (impressions.run(), standing.run(), taking.run(), taking.catch_up(), keyring.run())
             ]
             yield
             await taking.drain()
             await impressions.drain()
+            await keyring.drain()
             for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):

@@ -1,11 +1,9 @@
 """API keys: who may do what, on which site. Postgres is not asked here; ``web_service.keyring`` brings the keys."""
 
-import hashlib
-import math
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response, Security
@@ -15,11 +13,10 @@ from starlette.types import Scope as Asked
 
 from recsys.errors import ConfigError
 from recsys.layout import Settings
+from recsys.serving.api_keys import SCOPES, Scope, digest
 from recsys.types import SiteId
 from web_service.problems import Problem
 
-Scope = Literal["read", "write", "admin"]
-SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "admin")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -33,16 +30,14 @@ class Key:
     key_id: str
     "How logs, limits and the audit call it."
     opens: frozenset[Scope]
-    sites: frozenset[SiteId] | None = None
+    site: SiteId | None = None
     "None: all sites, also those to come."
-    ends_at: float = math.inf
-    "Unix seconds from which it opens nothing."
-    revoked: bool = False
-    "Whether it was ended by hand; else it expires."
+    ends: Mapping[str, float] = field(default_factory=dict)
+    "Unix seconds from which it opens nothing, by why: expired, revoked."
 
     def sees(self, site: SiteId) -> bool:
         """Whether it is for this site."""
-        return self.sites is None or site in self.sites
+        return self.site is None or self.site == site
 
 
 ANYBODY: Final = Key("none", frozenset(SCOPES))
@@ -64,12 +59,14 @@ class Keys:
             )
         self._operator = _operator_keys({scope: key for scope, key in said.items() if key})
         self._known = self._operator
+        self._all_known = False
         self.used: dict[str, float] = {}
         "When each key was last used, in Unix seconds, since somebody last took this away."
 
     def know(self, keys: dict[bytes, Key]) -> None:
         """These, by SHA-256 of the key, are the keys beside the operator's, from now on."""
         self._known = keys | self._operator
+        self._all_known = True
 
     def require(self, asked: Asked, scope: Scope, site: SiteId | None) -> Key:
         """The request may use the scope on this site (None: on no one site); returns its key, also in its state.
@@ -77,8 +74,9 @@ class Keys:
         Costs about a microsecond. ``asked`` is the ASGI scope of the request.
 
         Raises:
-            Problem: 401 without a key that is valid now; 403 with a key of another scope, or of other sites, whether
-                there is such a site or not. Why is in the state of the request, as ``refused``.
+            Problem: 401 without a key that is valid now; 403 with a key of another scope, or of another site, whether
+                there is such a site or not; 503 while it is not known yet which keys there are. Why is in the state of
+                the request, as ``refused``.
         """
         if not self.needed:
             _require_own_page(asked)
@@ -86,12 +84,7 @@ class Keys:
         key = self._find(asked)
         if isinstance(key, str):
             asked.setdefault("state", {})["refused"] = key
-            raise Problem(
-                401,
-                "unauthorized",
-                f"expected a valid key with scope {scope}: Authorization: Bearer KEY",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+            raise self._refusal(key, scope)
         _noted(asked, key)
         if site is not None and not key.sees(site):
             asked["state"]["refused"] = "site"
@@ -106,6 +99,11 @@ class Keys:
             )
         return key
 
+    def oversees(self, asked: Asked) -> bool:
+        """Whether the request may hear of all sites: it came with a key for all of them, or needs none."""
+        key = self._find(asked) if self.needed else ANYBODY
+        return isinstance(key, Key) and key.site is None and "read" in key.opens
+
     def _find(self, asked: Asked) -> Key | str:
         """The key of the request, or why it has none."""
         said = next((value for name, value in asked["headers"] if name == b"authorization"), b"")
@@ -116,15 +114,26 @@ class Keys:
         if key is None:
             return "unknown"
         now = time.time()
-        if now >= key.ends_at:
-            return "revoked" if key.revoked else "expired"
+        for why, ends_at in key.ends.items():
+            if now >= ends_at:
+                return why
         self.used[key.key_id] = now
         return key
 
-
-def digest(token: bytes) -> bytes:
-    """How a key is kept and looked up; who sees it learns nothing of a key that is random."""
-    return hashlib.sha256(token).digest()
+    def _refusal(self, why: str, scope: Scope) -> Problem:
+        if why == "unknown" and not self._all_known:
+            return Problem(
+                503,
+                "store-unavailable",
+                "the keys are not known yet, because the database does not answer; try again in a moment",
+                headers={"Retry-After": "2"},
+            )
+        return Problem(
+            401,
+            "unauthorized",
+            f"expected a valid key with scope {scope}: Authorization: Bearer KEY",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
 
 
 @dataclass(frozen=True)
