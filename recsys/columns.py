@@ -84,6 +84,11 @@ PROPENSITY: Final = "propensity"
 PROPENSITIES: Final = "propensities"
 EXCLUDED_ITEMS: Final = "excluded_items"
 """Items that this user must not be shown (already bought, where the site says so)."""
+BOUGHT: Final = "bought"
+"Whether the user bought the item."
+BOUGHT_ITEMS: Final = "bought_items"
+SEEN_ITEMS: Final = "seen_items"
+"Items that the user had done something with, other than buying."
 
 # --- evidence of each generator for one pair, and features ------------------------------------------------------------
 AS_OF: Final = "as_of"

@@ -1,44 +1,54 @@
 """From a request to an answer: reads what is needed, blends, and says where each item came from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Final, Literal
 
 from recsys.serving.contracts import Answer, Mode, RecommendedItem
-from recsys.serving.reading import Item, ReleaseReader, Slate
+from recsys.serving.reading import ANYTHING, Filters, Item, ReleaseReader, Shelf, Slate
 from recsys.serving.told import Activity
 from recsys.sites import SiteConfig
 from recsys.types import ItemId, RequestId, UserId
-from web_service.blending import (
-    Candidate,
-    Signal,
-    blend,
-    fill,
-    offline_candidates,
-    online_candidates,
-    popular_candidates,
-)
+from web_service.blending import Candidate, Signal, blend, fill, online_candidates, popular_candidates
 from web_service.problems import Problem
 from web_service.standing import Standing
 
-LIVE_ARM = "live"
-STEP = timedelta(minutes=1)
+LIVE_ARM: Final = "live"
+STEP: Final = timedelta(minutes=1)
 "Items named in the request count as seen one step apart, the last one now."
+NO_SLATE: Final = Slate()
+NOTHING_DONE: Final = Activity()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wish:
     """What is asked for."""
 
     user_id: UserId | None
     k: int
+    offset: int = 0
+    "How many items were shown before."
     mode: Mode = "blended"
     category: str | None = None
+    min_price: float | None = None
+    max_price: float | None = None
+    only: Sequence[ItemId] | None = None
     exclude: Sequence[ItemId] = ()
+    hide: Sequence[Literal["seen", "bought"]] = ()
     recent: Sequence[ItemId] = ()
     "What the user looked at in this session, newest last."
     repeats: bool = False
     "Whether these may be shown again at once."
+
+    @property
+    def filters(self) -> Filters:
+        """What is asked of each item."""
+        if all(asked is None for asked in (self.category, self.min_price, self.max_price, self.only)):
+            return ANYTHING
+        only = None if self.only is None else frozenset(self.only)
+        return Filters(self.category, self.min_price, self.max_price, only)
 
 
 async def answer(standing: Standing, site: SiteConfig, wish: Wish, *, request_id: RequestId, now: datetime) -> Answer:
@@ -47,69 +57,103 @@ async def answer(standing: Standing, site: SiteConfig, wish: Wish, *, request_id
     Raises:
         Problem: 404 while the site has no live release.
     """
-    policy = site.serving
     reader = require_live(standing, site)
-    activity, slate = Activity(), None
+    activity, slate = NOTHING_DONE, None
     if wish.user_id is not None:
-        bought_by = policy.purchase_event if policy.exclude_bought else None
-        activity = await standing.activity(site.site, wish.user_id, events=policy.online_events, bought_by=bought_by)
+        activity = await standing.activity(
+            site.site, wish.user_id, events=site.serving.online_events, bought_by=_bought_by(site, wish)
+        )
         slate = await reader.slate(wish.user_id)
-    signals = _signals(site, wish, activity, now)
-    offline = slate or Slate()
-    shelf = await reader.shelf(
-        similar_to=[] if wish.mode == "offline" else list({signal.item_id: None for signal in signals}),
-        category=wish.category,
-        slate=Slate() if wish.mode == "online" else offline,
-    )
-    hidden = {*wish.exclude, *activity.bought, *offline.excluded}
-    items: dict[ItemId, Item] = {}
-
-    def may_be_shown(item_id: ItemId) -> bool:
-        item = None if item_id in hidden else shelf.items.get(item_id)
-        if item is None:
-            return False
-        items[item_id] = item
-        return True
-
-    half_life = timedelta(minutes=policy.online_half_life_minutes)
-    chosen = blend(
-        wish.mode,
-        online=online_candidates(signals, shelf.similar, half_life=half_life, repeats=wish.repeats),
-        offline=offline_candidates(offline),
-        popular=popular_candidates(shelf.popular),
-        may_be_shown=may_be_shown,
-        k=wish.k,
-    )
-    if len(chosen) < wish.k:
-        without = hidden | items.keys()
-        more = await reader.catalogue(category=wish.category, without=without, limit=wish.k - len(chosen))
-        items |= {item.item_id: item for item in more}
-        chosen = fill(chosen, [item.item_id for item in more], k=wish.k)
-    return {
-        "request_id": request_id,
-        "site": site.site,
-        "user_id": wish.user_id,
-        "release_id": reader.key.release_id,
-        "arm": LIVE_ARM,
-        "items": shown(chosen, items),
-    }
+    question = Question(site, wish, activity, slate or NO_SLATE, now)
+    filters = wish.filters
+    shelf = await reader.shelf(similar_to=question.similar_to, filters=filters, slates=[question.slate])
+    chosen, items = question.choose(shelf)
+    missing = question.wanted - len(chosen)
+    if missing > 0:
+        more = await reader.catalogue(filters=filters, without=question.hidden | items.keys(), limit=missing)
+        chosen = question.fill(chosen, items, more)
+    return question.answer(chosen, items, reader, request_id)
 
 
-def shown(candidates: Iterable[Candidate], items: Mapping[ItemId, Item]) -> list[RecommendedItem]:
-    """The candidates with their positions and what a person wants to see of them; each must be in ``items``."""
+class Question:
+    """A wish with all that is known of who asks."""
+
+    def __init__(self, site: SiteConfig, wish: Wish, activity: Activity, slate: Slate, now: datetime) -> None:
+        self.site, self.wish, self.slate = site, wish, slate
+        self.wanted = wish.offset + wish.k
+        "How many items there would be on one page."
+        self.signals = _signals(site, wish, activity, now)
+        self.hidden = _hidden(wish, activity, slate)
+        "What must not be shown."
+
+    @property
+    def similar_to(self) -> list[ItemId]:
+        """Items whose neighbours are asked for."""
+        return [] if self.wish.mode == "offline" else list({signal.item_id: None for signal in self.signals})
+
+    def online(self, shelf: Shelf) -> Iterator[Candidate]:
+        """Neighbours of the user's last events, best first."""
+        half_life = timedelta(minutes=self.site.serving.online_half_life_minutes)
+        return online_candidates(self.signals, shelf.similar, half_life=half_life, repeats=self.wish.repeats)
+
+    def choose(self, shelf: Shelf) -> tuple[list[Candidate], dict[ItemId, Item]]:
+        """The items by the rule of blending, and what is known of them; without those that only the catalogue has."""
+        policy, wish, hidden, on_sale = self.site.serving, self.wish, self.hidden, shelf.items
+        items: dict[ItemId, Item] = {}
+
+        def may_be_shown(item_id: ItemId) -> bool:
+            item = None if item_id in hidden else on_sale.get(item_id)
+            if item is None:
+                return False
+            items[item_id] = item
+            return True
+
+        online, popular = self.online(shelf), popular_candidates(shelf.popular)
+        if wish.mode == "blended":
+            weights = policy.blend
+            parts = [(weights.online, online), (weights.offline, self.slate.rows), (weights.popular, popular)]
+        else:
+            parts = [(1.0, online if wish.mode == "online" else self.slate.rows), (0.0, popular)]
+        return blend(parts, may_be_shown=may_be_shown, k=self.wanted), items
+
+    def fill(self, chosen: list[Candidate], items: dict[ItemId, Item], catalogue: Iterable[Item]) -> list[Candidate]:
+        """``chosen`` and then the catalogue's items, as many as are wanted; they are known in ``items`` afterwards."""
+        more = {item.item_id: item for item in catalogue}
+        items.update(more)
+        return fill(chosen, more, k=self.wanted)
+
+    def answer(
+        self, chosen: Sequence[Candidate], items: Mapping[ItemId, Item], reader: ReleaseReader, request_id: RequestId
+    ) -> Answer:
+        """The page that was asked for."""
+        return {
+            "request_id": request_id,
+            "site": self.site.site,
+            "user_id": self.wish.user_id,
+            "release_id": reader.key.release_id,
+            "arm": LIVE_ARM,
+            "items": shown(chosen, items, offset=self.wish.offset),
+        }
+
+
+def shown(candidates: Iterable[Candidate], items: Mapping[ItemId, Item], *, offset: int = 0) -> list[RecommendedItem]:
+    """The candidates after the first ``offset``, with their positions and what a person wants to see of them.
+
+    Each must be in ``items``.
+    """
     return [
         {
-            "item_id": candidate.item_id,
+            "item_id": item_id,
             "position": position,
-            "score": round(candidate.score, 6),
-            "source": candidate.source,
-            "because": candidate.because,
+            "score": round(score, 6),
+            "source": source,
+            "because": because,
             "title": item.title,
             "category": item.category,
             "price": item.price,
         }
-        for position, candidate in enumerate(candidates, start=1)
-        for item in (items[candidate.item_id],)
+        for position, (item_id, score, source, because) in enumerate(islice(candidates, offset, None), offset + 1)
+        for item in (items[item_id],)
     ]
 
 
@@ -130,8 +174,25 @@ def require_live(standing: Standing, site: SiteConfig) -> ReleaseReader:
     return reader
 
 
+def _bought_by(site: SiteConfig, wish: Wish) -> str | None:
+    """The event type after which an item is not shown; None: there is none."""
+    policy = site.serving
+    return policy.purchase_event if policy.exclude_bought or "bought" in wish.hide else None
+
+
+def _hidden(wish: Wish, activity: Activity, slate: Slate) -> set[ItemId]:
+    hidden = {*wish.exclude, *activity.bought, *slate.excluded}
+    if wish.hide:
+        hidden.update(slate.bought)
+    if "seen" in wish.hide:
+        hidden.update(slate.seen, activity.seen, wish.recent)
+    return hidden
+
+
 def _signals(site: SiteConfig, wish: Wish, activity: Activity, now: datetime) -> list[Signal]:
     """The last events that count, newest first: those named in the request, then those we were told of."""
+    if not wish.recent and not activity.events:
+        return []
     weights = {interaction.name: interaction.weight for interaction in site.interactions}
     lightest = min(weights.values())
     named = [

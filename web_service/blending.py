@@ -5,40 +5,36 @@ The rule:
 1. *Online* items are the neighbours of the user's last events. An event counts ``weight of its type × 0.5 ^ (how much
    older it is than the newest ÷ half-life)``; a neighbour's score is the sum over the events of ``count × similarity``.
    The items of the events themselves are not among them, except in a session where the site allows it.
-2. ``blended`` takes online, offline, online, offline, …; where one list ends, the other goes on. ``offline`` takes only
-   the ranked slate, ``online`` only the online items.
-3. Where that is not enough: popular items, then the rest of the catalogue by popularity.
-4. Nothing twice, nothing that may not be shown. So the answer has ``k`` items whenever that many may be shown.
+2. ``blended`` takes online, offline (the ranked slate) and popular items in proportion to the site's weights: the n-th
+   item of a part is due at ``(n - ½) ÷ weight``, and what is due first stands first; at equal times online goes before
+   offline, offline before popular. Where a part ends, the others go on; a part of weight 0 waits until those with a
+   weight have ended. ``offline`` takes the ranked slate and ``online`` the online items, each followed by popular ones.
+3. Where that is not enough: the rest of the catalogue by popularity.
+4. Nothing twice, nothing that may not be shown; neither uses up a place. So the answer has ``k`` items whenever that
+   many may be shown, and the first ``k`` are the same whatever ``k`` is.
 
-Each list is read only as far as its items are shown.
+Source of the proportion: the method of Sainte-Laguë, which favours neither large nor small weights.
+
+A candidate is a plain tuple, and each list is read only as far as its items are shown: this runs for every answer.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from heapq import heapify, heappop
-from itertools import chain, starmap
+from heapq import heapify, heappop, heapreplace
+from itertools import islice
+from math import inf
+from typing import Final, NamedTuple, TypeAlias
 
-from recsys.serving.contracts import Mode
-from recsys.serving.reading import ScoredItems, Slate
+from recsys.serving.reading import ScoredItems, SlateRow
 from recsys.types import ItemId
 
-MOST_REASONS = 3
-"An item names at most this many items it was shown because of, strongest first."
+Candidate: TypeAlias = SlateRow
+"""One item that could be shown: its id, score, source, and the items because of which."""
+MOST_REASONS: Final = 3
+"""An item names at most this many items it was shown because of, strongest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One item that could be shown, with where it came from."""
-
-    item_id: ItemId
-    score: float
-    source: str
-    because: tuple[ItemId, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """One of the user's last events, as far as it counts."""
 
     item_id: ItemId
@@ -57,81 +53,70 @@ def online_candidates(
         return
     newest = max(signal.timestamp for signal in signals)
     heard = [
-        (signal.item_id, signal.weight * 0.5 ** ((newest - signal.timestamp) / half_life), similar[signal.item_id])
-        for signal in signals
-        if signal.item_id in similar
+        (item_id, weight * 0.5 ** ((newest - timestamp) / half_life), similar[item_id])
+        for item_id, weight, timestamp in signals
+        if item_id in similar
     ]
     scores: dict[ItemId, float] = {}
     for _, count, neighbours in heard:
         for item_id, similarity in zip(neighbours.item_ids, neighbours.scores, strict=True):
             scores[item_id] = scores.get(item_id, 0.0) + count * similarity
     if not repeats:
-        for signal in signals:
-            scores.pop(signal.item_id, None)
+        for item_id, _, _ in signals:
+            scores.pop(item_id, None)
     best = [(-score, item_id) for item_id, score in scores.items()]
     heapify(best)
     while best:
         score, item_id = heappop(best)
-        yield Candidate(item_id, -score, "similar", _reasons(item_id, heard))
-
-
-def offline_candidates(slate: Slate) -> Iterator[Candidate]:
-    """The ranked slate, in its order."""
-    return starmap(Candidate, slate.rows)
+        yield item_id, -score, "similar", _reasons(item_id, heard)
 
 
 def popular_candidates(popular: ScoredItems) -> Iterator[Candidate]:
     """The popular items, in their order."""
-    return (
-        Candidate(item_id, score, "popular") for item_id, score in zip(popular.item_ids, popular.scores, strict=True)
-    )
+    for item_id, score in zip(popular.item_ids, popular.scores, strict=True):
+        yield item_id, score, "popular", ()
 
 
 def blend(
-    mode: Mode,
-    *,
-    online: Iterable[Candidate],
-    offline: Iterable[Candidate],
-    popular: Iterable[Candidate],
-    may_be_shown: Callable[[ItemId], bool],
-    k: int,
+    parts: Sequence[tuple[float, Iterable[Candidate]]], *, may_be_shown: Callable[[ItemId], bool], k: int
 ) -> list[Candidate]:
-    """The first ``k`` candidates by the rule above, or all there are; the catalogue follows with ``fill``."""
+    """The first ``k`` candidates of the weighted parts by the rule above, or all there are."""
     seen: set[ItemId] = set()
 
-    def fresh(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    def showable(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
         for candidate in candidates:
-            if candidate.item_id not in seen:
-                seen.add(candidate.item_id)
-                yield candidate
+            item_id = candidate[0]
+            if item_id not in seen:
+                seen.add(item_id)
+                if may_be_shown(item_id):
+                    yield candidate
 
-    lists = {"blended": (online, offline), "offline": (offline,), "online": (online,)}[mode]
-    shown: list[Candidate] = []
-    for candidate in chain(_in_turns([fresh(candidates) for candidates in lists]), fresh(popular)):
-        if len(shown) == k:
-            break
-        if may_be_shown(candidate.item_id):
-            shown.append(candidate)
-    return shown
+    due = [(_due(1, weight), at, 1, weight, showable(candidates)) for at, (weight, candidates) in enumerate(parts)]
+    heapify(due)
+    chosen: list[Candidate] = []
+    while due and len(chosen) < k:
+        _, at, place, weight, candidates = due[0]
+        candidate = next(candidates, None)
+        if candidate is None:
+            heappop(due)
+        else:
+            chosen.append(candidate)
+            heapreplace(due, (_due(place + 1, weight), at, place + 1, weight, candidates))
+    return chosen
 
 
-def fill(shown: Sequence[Candidate], catalogue: Iterable[ItemId], *, k: int) -> list[Candidate]:
-    """``shown``, and then items of the catalogue until there are ``k``; each with source catalogue and score 0."""
-    taken = {candidate.item_id for candidate in shown}
-    more = (Candidate(item_id, 0.0, "catalogue") for item_id in dict.fromkeys(catalogue) if item_id not in taken)
-    return [*shown, *(candidate for candidate, _ in zip(more, range(k - len(shown)), strict=False))]
+def fill(chosen: Sequence[Candidate], catalogue: Iterable[ItemId], *, k: int) -> list[Candidate]:
+    """``chosen``, and then items of the catalogue until there are ``k``; each with source catalogue and score 0."""
+    taken = {candidate[0] for candidate in chosen}
+    more: Iterator[Candidate] = (
+        (item_id, 0.0, "catalogue", ()) for item_id in dict.fromkeys(catalogue) if item_id not in taken
+    )
+    return [*chosen, *islice(more, k - len(chosen))]
 
 
-def _in_turns(lists: Sequence[Iterator[Candidate]]) -> Iterator[Candidate]:
-    """One of each, again and again; where one ends, the others go on."""
-    waiting = list(lists)
-    while waiting:
-        for candidates in tuple(waiting):
-            candidate = next(candidates, None)
-            if candidate is None:
-                waiting.remove(candidates)
-            else:
-                yield candidate
+def _due(place: int, weight: float) -> float:
+    """When the part's item of this place, from 1, is due."""
+    return (place - 0.5) / weight if weight else inf
 
 
 def _reasons(item_id: ItemId, heard: Sequence[tuple[ItemId, float, ScoredItems]]) -> tuple[ItemId, ...]:

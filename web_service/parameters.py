@@ -1,15 +1,18 @@
 """The parameters of the API: what each may hold. An unknown parameter is refused, so that a typing error shows."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from recsys.events.model import Id
 from recsys.serving.contracts import Mode
 from recsys.types import Frozen
 
-MOST_EXCLUDED = 1000
+MOST_LISTED = 1000
 MOST_RECENT = 100
+MOST_OFFSET = 1000
+USER = "Unknown users get what is popular; absent: an anonymous visitor."
+MODE = "blended: online and offline, in the site's proportion; the others: one of them first."
 
 
 def _split(values: Any) -> Any:
@@ -19,57 +22,105 @@ def _split(values: Any) -> Any:
     return values
 
 
+def _not_below_the_least(most: float | None, given: ValidationInfo) -> float | None:
+    least = given.data.get("min_price")
+    if most is not None and least is not None and most < least:
+        raise ValueError(f"found {most:g}, expected at least min_price, which is {least:g}")
+    return most
+
+
 IdList = Annotated[list[Id], BeforeValidator(_split)]
-K = Annotated[int, Field(ge=1, le=500, description="How many items.")]
+K = Annotated[int, Field(ge=1, le=500, description="How many items.", examples=[5])]
+Offset = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=MOST_OFFSET,
+        description="How many items were shown before: k for the second page. While nothing new is known, pages do not "
+        "overlap; positions go on.",
+        examples=[0],
+    ),
+]
+Category = Annotated[Id | None, Field(description="Only items of this category.", examples=["Books"])]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Least = Annotated[Price | None, Field(description="Only items that cost so much or more.", examples=[5])]
+Most = Annotated[
+    Price | None,
+    AfterValidator(_not_below_the_least),
+    Field(description="Only items that cost so much or less.", examples=[50]),
+]
+Hide = Literal["seen", "bought"]
+HIDE = (
+    "bought: nothing that the user bought, whatever the site says; seen: nor anything else that the user did something "
+    "with, or that is in recent."
+)
+MEANING = {
+    "only": "Only these items; an empty list allows none.",
+    "exclude": "Items not to show.",
+    "recent": "Items just looked at, newest last; they count as events.",
+}
 
 
-class _Wanted(Frozen):
-    user_id: Id | None = Field(
-        default=None, description="Unknown users get what is popular; absent: an anonymous visitor."
-    )
+class _Filtered(Frozen):
+    """What is asked of every item, and which page."""
+
     k: K = 10
-    mode: Mode = Field(
-        default="blended", description="blended: online and offline in turns; the others: one of them first."
+    offset: Offset = 0
+    category: Category = None
+    min_price: Least = None
+    max_price: Most = None
+
+
+class FilteredQuery(_Filtered):
+    """The same in a query string; lists are separated by commas, or given several times."""
+
+    only: Annotated[list[Id] | None, BeforeValidator(_split)] = Field(
+        default=None, max_length=MOST_LISTED, description=MEANING["only"]
     )
-    category: Id | None = Field(default=None, description="Only items of this category.")
+    exclude: IdList = Field(default=[], max_length=MOST_LISTED, description=MEANING["exclude"])
 
 
-class RecommendationQuery(_Wanted):
-    """The question as a query string; lists are separated by commas, or given several times."""
-
-    exclude: IdList = Field(default=[], max_length=MOST_EXCLUDED, description="Items not to show.")
-    recent: IdList = Field(
-        default=[], max_length=MOST_RECENT, description="Items just looked at, newest last; they count as events."
-    )
+class PopularQuery(FilteredQuery):
+    """Which popular items."""
 
 
-class RecommendationBody(_Wanted):
-    """The question as a JSON body."""
-
-    exclude: list[Id] = Field(default=[], max_length=MOST_EXCLUDED)
-    recent: list[Id] = Field(default=[], max_length=MOST_RECENT)
+class SimilarQuery(FilteredQuery):
+    """Which neighbours."""
 
 
-class SessionQuery(Frozen):
+class SessionQuery(FilteredQuery):
     """What an anonymous visitor looked at."""
 
     items: IdList = Field(
-        min_length=1, max_length=MOST_RECENT, description="Item ids, newest last, separated by commas."
+        min_length=1,
+        max_length=MOST_RECENT,
+        description="Item ids, newest last, separated by commas.",
+        examples=["i0007,i0012"],
     )
-    k: K = 10
 
 
-class PopularQuery(Frozen):
-    """Which popular items."""
+class RecommendationQuery(FilteredQuery):
+    """The question as a query string; lists are separated by commas, or given several times."""
 
-    k: K = 10
-    category: Id | None = None
+    user_id: Id | None = Field(default=None, description=USER, examples=["u00042"])
+    mode: Mode = Field(default="blended", description=MODE)
+    recent: IdList = Field(default=[], max_length=MOST_RECENT, description=MEANING["recent"])
+    hide: Annotated[list[Hide], BeforeValidator(_split)] = Field(default=[], max_length=10, description=HIDE)
 
 
-class SimilarQuery(Frozen):
-    """How many neighbours."""
+LISTS = frozenset({"only", "exclude", "recent", "hide"})
+"""Parameters of a ``RecommendationQuery`` that may be given several times."""
 
-    k: K = 10
+
+class RecommendationBody(_Filtered):
+    """The question as a JSON body."""
+
+    user_id: Id | None = Field(default=None, description=USER)
+    mode: Mode = Field(default="blended", description=MODE)
+    only: list[Id] | None = Field(default=None, max_length=MOST_LISTED, description=MEANING["only"])
+    exclude: list[Id] = Field(default=[], max_length=MOST_LISTED, description=MEANING["exclude"])
+    recent: list[Id] = Field(default=[], max_length=MOST_RECENT, description=MEANING["recent"])
+    hide: list[Hide] = Field(default=[], max_length=10, description=HIDE)
 
 
 class ItemsQuery(Frozen):

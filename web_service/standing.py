@@ -6,7 +6,7 @@ While Postgres is away the worker goes on with what it knows, and says since whe
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from recsys.serving.telling import (
     heed,
     live_releases,
     parse,
-    read_activity,
+    read_activities,
     read_told,
     wanted_releases,
 )
@@ -83,18 +83,33 @@ class Standing:
 
     async def activity(self, site: SiteId, user_id: UserId, *, events: int, bought_by: str | None) -> Activity:
         """What the user did lately; from memory wherever that is complete."""
-        release = self._readers[site].key
         told = self._told.get(site)
         if told is not None:
-            known = told.activity(user_id, release, events=events, bought_by=bought_by)
+            known = told.activity(user_id, self._readers[site].key, events=events, bought_by=bought_by)
             if known is not None:
                 return known
-        try:
-            return await read_activity(self._pool, release, user_id, events=events, bought_by=bought_by)
-        except AWAY:
-            if isinstance(self._readers[site], SnapshotRelease):  # an answer without is better than none
-                return Activity()
-            raise
+        return (await self.activities(site, [user_id], events=events, bought_by=bought_by))[user_id]
+
+    async def activities(
+        self, site: SiteId, user_ids: Sequence[UserId], *, events: int, bought_by: str | None
+    ) -> dict[UserId, Activity]:
+        """What each of the users did lately; Postgres is asked once for all whom memory does not know."""
+        reader, told = self._readers[site], self._told.get(site)
+        found: dict[UserId, Activity] = {}
+        if told is not None:
+            for user_id in user_ids:
+                known = told.activity(user_id, reader.key, events=events, bought_by=bought_by)
+                if known is not None:
+                    found[user_id] = known
+        missing = [user_id for user_id in user_ids if user_id not in found]
+        if missing:
+            try:
+                found |= await read_activities(self._pool, reader.key, missing, events=events, bought_by=bought_by)
+            except AWAY:
+                if not isinstance(reader, SnapshotRelease):
+                    raise
+                found |= dict.fromkeys(missing, Activity())  # an answer without is better than none
+        return found
 
     def live(self) -> dict[SiteId, ReleaseId | None]:
         """Sites that are answered from this host's snapshots, with their release."""

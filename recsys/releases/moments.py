@@ -27,6 +27,8 @@ from recsys.types import SiteId, UserId
 PAIR = [c.USER_ID, c.ITEM_ID]
 NEEDED = [c.ITEM_ID, c.TIMESTAMP, *(name for name in CATALOGUE if name != c.ITEM_ID)]
 """Of what was told of items, what every release looks at; texts stay where they lie unless a generator reads them."""
+KNOWN_ITEMS = 1000
+"""Items of a user's history that the web service is told of, the last ones."""
 EXPLAINED_BY = ComponentSpec(kind=ItemItem.name)
 """Similar items, and because of which item, come from this generator, whether or not the site proposes with it."""
 
@@ -91,6 +93,15 @@ class Log:
         bought = (pl.col(c.EVENT_TYPE) == serving.purchase_event) & serving.exclude_bought
         wanted = pl.lit(True) if serving.repeats == "block" else bought
         return self.interactions.filter(wanted, pl.col(c.TIMESTAMP) < moment).select(PAIR).unique().sort(PAIR)
+
+    def known_before(self, moment: datetime) -> pl.DataFrame:
+        """What each user did anything with: user_id, item_id, ``bought``; of a user the last ``KNOWN_ITEMS``."""
+        bought = (pl.col(c.EVENT_TYPE) == self.site.serving.purchase_event).any().alias(c.BOUGHT)
+        pairs = (
+            self.interactions.filter(pl.col(c.TIMESTAMP) < moment).group_by(PAIR).agg(bought, pl.col(c.TIMESTAMP).max())
+        )
+        newest_first = pairs.sort(c.USER_ID, c.TIMESTAMP, c.ITEM_ID, descending=[False, True, False])
+        return newest_first.group_by(c.USER_ID, maintain_order=True).head(KNOWN_ITEMS).select(*PAIR, c.BOUGHT)
 
     def at(
         self, moment: datetime, *, rng: np.random.Generator, specs: Sequence[ComponentSpec] | None = None

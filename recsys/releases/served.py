@@ -24,4 +24,4 @@ def served_slates(
     The same candidates, ranker, log and manifest give the same rows.
     """
     shown = arranged(log, moment, store.get_frame(f.CANDIDATES_INFERENCE), ranker, seed=manifest.seed)
-    return recommendations(shown, store.get_frame(f.EXCLUDED), moment.explainer)
+    return recommendations(shown, store.get_frame(f.EXCLUDED), log.known_before(manifest.as_of), moment.explainer)

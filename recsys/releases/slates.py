@@ -62,12 +62,15 @@ def slates(
     return rank_rows(rows, weigh(rows, scores) if weigh else scores, sources=sources, size=size)
 
 
-def recommendations(ranked: pl.DataFrame, bought: pl.DataFrame, explainer: ItemItem) -> pl.DataFrame:
+def recommendations(
+    ranked: pl.DataFrame, excluded: pl.DataFrame, history: pl.DataFrame, explainer: ItemItem
+) -> pl.DataFrame:
     """One row per user, as it goes into Postgres; schema RECOMMENDATIONS, sorted by user.
 
     Args:
         ranked: schema SLATES, maybe with ``propensity``, which is then kept as ``propensities`` beside that schema.
-        bought: pairs that must not be shown; of users with a slate.
+        excluded: pairs that must not be shown; of users with a slate.
+        history: pairs that users did something with, and whether they ``bought``; of users with a slate or not.
         explainer: says because of which items of the user's history.
     """
     explained = explainer.because(ranked.drop(c.BECAUSE))
@@ -83,9 +86,16 @@ def recommendations(ranked: pl.DataFrame, bought: pl.DataFrame, explainer: ItemI
             *explored,
         )
     )
-    excluded = bought.sort(c.USER_ID, c.ITEM_ID).group_by(c.USER_ID).agg(pl.col(c.ITEM_ID).alias(c.EXCLUDED_ITEMS))
-    whole = per_user.join(excluded, on=c.USER_ID, how="left").with_columns(
-        pl.col(c.EXCLUDED_ITEMS).fill_null(pl.lit([], dtype=pl.List(pl.String)))
-    )
+    apart = {
+        c.EXCLUDED_ITEMS: excluded,
+        c.BOUGHT_ITEMS: history.filter(c.BOUGHT),
+        c.SEEN_ITEMS: history.filter(pl.col(c.BOUGHT).not_()),
+    }
+    whole = per_user
+    for name, pairs in apart.items():
+        listed = pairs.sort(c.USER_ID, c.ITEM_ID).group_by(c.USER_ID).agg(pl.col(c.ITEM_ID).alias(name))
+        whole = whole.join(listed, on=c.USER_ID, how="left").with_columns(
+            pl.col(name).fill_null(pl.lit([], dtype=pl.List(pl.String)))
+        )
     served = conform(whole.sort(c.USER_ID), "recommendations.parquet")
     return served.with_columns(whole.sort(c.USER_ID)[c.PROPENSITIES]) if explored else served

@@ -20,9 +20,14 @@ RECOMMENDATIONS: Final = pl.Schema(
         c.SOURCES: pl.List(pl.String()),
         c.BECAUSE_ITEMS: pl.List(pl.List(pl.String())),
         c.EXCLUDED_ITEMS: pl.List(pl.String()),
+        c.BOUGHT_ITEMS: pl.List(pl.String()),
+        c.SEEN_ITEMS: pl.List(pl.String()),
     }
 )
-"""One row per user. The first four lists have one element per item, best first; excluded_items stands apart."""
+"""One row per user. The first four lists have one element per item, best first. The others stand apart: items that must
+not be shown, that the user had bought, and that the user had done something else with."""
+ADDED: Final = (c.BOUGHT_ITEMS, c.SEEN_ITEMS)
+"""Lists that files of older releases lack; they are empty there."""
 
 SIMILAR: Final = pl.Schema(
     {c.ITEM_ID: pl.String(), c.SIMILAR_ITEM_ID: pl.String(), c.SCORE: pl.Float64(), c.RANK: pl.Int32()}
@@ -67,6 +72,8 @@ def read_batches(folder: Path, name: str) -> Iterator[pl.DataFrame]:
 def conform(frame: pl.DataFrame, name: str) -> pl.DataFrame:
     """``frame`` with exactly the columns and types of ``FILES[name]``; more columns than asked are left out."""
     schema = FILES[name]
+    added = [column for column in ADDED if column in schema and column not in frame.columns]
+    frame = frame.with_columns(pl.lit([], dtype=schema[column]).alias(column) for column in added)
     missing = [column for column in schema if column not in frame.columns]
     if missing:
         raise SchemaError(f"{name}: missing {', '.join(missing)}; found {frame.columns}, expected {list(schema)}")

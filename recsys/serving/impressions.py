@@ -5,14 +5,16 @@ from datetime import datetime
 from typing import Final
 
 import asyncpg
+from pydantic import PositiveInt
 
 from recsys.serving.postgres import transaction
 from recsys.types import Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
 
 _INSERT: Final = """
-INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, because, served_at)
+INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, because, first_position,
+    served_at)
 SELECT answer->>'site', answer->>'request_id', answer->>'user_id', answer->>'release_id', answer->>'arm',
-       item_ids, sources, because, to_timestamp(served_at)
+       item_ids, sources, because, (answer->'items'->0->>'position')::integer, to_timestamp(served_at)
 FROM jsonb_to_recordset($1::jsonb) AS impression (answer jsonb, served_at float8)
 CROSS JOIN LATERAL (
     SELECT array_agg(item->>'item_id' ORDER BY place) AS item_ids, array_agg(item->>'source' ORDER BY place) AS sources,
@@ -22,7 +24,7 @@ CROSS JOIN LATERAL (
 WHERE item_ids IS NOT NULL ON CONFLICT (site, request_id) DO NOTHING
 """
 _READ: Final = """
-SELECT user_id, release_id, arm, item_ids, sources, because, served_at FROM recsys.impression
+SELECT user_id, release_id, arm, item_ids, sources, because, first_position, served_at FROM recsys.impression
 WHERE site = %s AND request_id = %s
 """
 
@@ -39,6 +41,8 @@ class Impression(Frozen):
     sources: tuple[str, ...]
     because: tuple[tuple[ItemId, ...], ...]
     "Empty for items without a reason, and for all of what older versions served."
+    first_position: PositiveInt = 1
+    "Where the first of them stood; more than 1 where a client turned the page."
     served_at: datetime
 
 
@@ -63,7 +67,7 @@ def read_impression(dsn: str, site: SiteId, request_id: RequestId) -> Impression
         row = cursor.fetchone()
     if row is None:
         return None
-    user_id, release_id, arm, item_ids, sources, because, served_at = row
+    user_id, release_id, arm, item_ids, sources, because, first_position, served_at = row
     return Impression(
         site=site,
         request_id=request_id,
@@ -73,5 +77,6 @@ def read_impression(dsn: str, site: SiteId, request_id: RequestId) -> Impression
         item_ids=item_ids,
         sources=sources,
         because=because or ((),) * len(item_ids),
+        first_position=first_position,
         served_at=served_at,
     )

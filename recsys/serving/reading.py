@@ -6,7 +6,7 @@ Light: no frame library.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from recsys.types import ItemId, ReleaseId, SiteId, UserId
 
@@ -33,6 +33,10 @@ class Slate:
     rows: Iterable[SlateRow] = ()
     "Best first."
     excluded: frozenset[ItemId] = frozenset()
+    bought: Iterable[ItemId] = ()
+    "What the user had bought."
+    seen: Iterable[ItemId] = ()
+    "What else the user had done something with."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,29 @@ class Item:
     price: float | None
     available: bool = True
     "When the release was made."
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What is asked of an item's facts; None: anything."""
+
+    category: str | None = None
+    min_price: float | None = None
+    max_price: float | None = None
+    "An item without a price is not between bounds."
+    only: frozenset[ItemId] | None = None
+
+    def admit(self, item: Item) -> bool:
+        """Whether the item is what was asked for."""
+        return (
+            self.category in (None, item.category)
+            and (self.min_price is None or (item.price is not None and item.price >= self.min_price))
+            and (self.max_price is None or (item.price is not None and item.price <= self.max_price))
+            and (self.only is None or item.item_id in self.only)
+        )
+
+
+ANYTHING: Final = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +97,7 @@ class Shelf:
     similar: Mapping[ItemId, ScoredItems] = field(default_factory=dict)
     popular: ScoredItems = ScoredItems()
     items: OnSale = field(default_factory=dict[ItemId, Item])
-    "Available items only, none that was taken off sale since; of the category only where one was asked for."
+    "Available items only, none that was taken off sale since, none that the filters refuse."
 
 
 class ReleaseReader(Protocol):
@@ -83,11 +110,15 @@ class ReleaseReader(Protocol):
         """What was computed for the user; None for one that the release does not know."""
         ...
 
-    async def shelf(self, *, similar_to: Sequence[ItemId], category: str | None, slate: Slate) -> Shelf:
-        """Neighbours of ``similar_to``, the popular items, and what is known of these and of the slate's items."""
+    async def slates(self, user_ids: Collection[UserId]) -> dict[UserId, Slate]:
+        """What was computed for these users; those that the release does not know are absent."""
         ...
 
-    async def catalogue(self, *, category: str | None, without: Collection[ItemId], limit: int) -> list[Item]:
+    async def shelf(self, *, similar_to: Sequence[ItemId], filters: Filters, slates: Sequence[Slate]) -> Shelf:
+        """Neighbours of ``similar_to``, the popular items, and what is known of these and of the slates' items."""
+        ...
+
+    async def catalogue(self, *, filters: Filters, without: Collection[ItemId], limit: int) -> list[Item]:
         """Available items by popularity, at most ``limit``, none of ``without``; none taken off sale since."""
         ...
 

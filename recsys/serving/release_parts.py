@@ -48,7 +48,7 @@ PARTS: Final = (
     Part(
         "slate",
         "recommendations.parquet",
-        ("user_id", "item_ids", "scores", "sources", "because", "excluded"),
+        ("user_id", "item_ids", "scores", "sources", "because", "excluded", "bought", "seen"),
         "count(*)",
         lambda folder: map(slate_rows, read_batches(folder, "recommendations.parquet")),
     ),

@@ -10,6 +10,8 @@ from recsys.serving.postgres_release import SEPARATOR
 
 POPULARITY_RANK: Final = "popularity_rank"
 EXCLUDED: Final = "excluded"
+BOUGHT: Final = "bought"
+SEEN: Final = "seen"
 
 
 def slate_rows(users: pl.DataFrame) -> pl.DataFrame:
@@ -33,6 +35,8 @@ def slate_rows(users: pl.DataFrame) -> pl.DataFrame:
         _texts(pl.col(c.SOURCES)).alias(c.SOURCES),
         _texts(joined).alias(c.BECAUSE),
         _texts(pl.col(c.EXCLUDED_ITEMS)).alias(EXCLUDED),
+        _texts(pl.col(c.BOUGHT_ITEMS)).alias(BOUGHT),
+        _texts(pl.col(c.SEEN_ITEMS)).alias(SEEN),
     )
 
 

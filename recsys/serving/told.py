@@ -42,6 +42,8 @@ class Activity:
     events: Sequence[SeenEvent] = ()
     "Newest first."
     bought: frozenset[ItemId] = frozenset()
+    seen: frozenset[ItemId] = frozenset()
+    "All that the user did something with, bought or not."
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Told:
         self._forgotten[user_id] = at
 
     def activity(self, user_id: UserId, release: ReleaseKey, *, events: int, bought_by: str | None) -> Activity | None:
-        """The user's last ``events`` events and what the user bought, as they count for the release.
+        """The user's last ``events`` events, what the user bought and saw, as they count for the release.
 
         ``bought_by`` is the event type that means bought; None: nothing does. None is returned for *ask Postgres*.
         """
@@ -116,7 +118,7 @@ class Told:
             return None
         counting = [event for event in known if event.counts_for(release)]
         bought = frozenset(event.item_id for event in counting if event.event_type == bought_by)
-        return Activity(counting[:events], bought)
+        return Activity(counting[:events], bought, frozenset(event.item_id for event in counting))
 
     def off_sale(self, item_id: ItemId, release: ReleaseKey) -> bool:
         """Whether the item was taken off sale, and the release could not know."""

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from recsys.sites.blend_policy import BlendPolicy
 from recsys.sites.gate_policy import GatePolicy
 from recsys.sites.predictor_policy import PredictorsPolicy
 from recsys.sites.ranker_policy import RankerPolicy
@@ -158,6 +159,8 @@ class ServingPolicy(Frozen):
     "How many of the user's last events the online part looks at."
     online_half_life_minutes: PositiveFloat = 30.0
     "An event this much older than the newest counts half."
+    blend: BlendPolicy = BlendPolicy()
+    "In what proportion the parts of an answer are mixed."
     slate_size: Annotated[int, Field(ge=10, le=500)] = 100
     "Ranked items kept per user."
     similar_size: Annotated[int, Field(ge=5, le=200)] = 50

@@ -134,7 +134,7 @@ def _items(store: f.ReleaseFiles, shown: Impression, sources: Sequence[str]) -> 
             features=_features(proposed.get(item, {}), sources),
         )
         for position, (item, source, because) in enumerate(
-            zip(shown.item_ids, shown.sources, shown.because, strict=True), start=1
+            zip(shown.item_ids, shown.sources, shown.because, strict=True), start=shown.first_position
         )
     )
 

@@ -29,6 +29,9 @@ SLATES: Final[dict[str, list[tuple[str, float, str, list[str]]]]] = {
 """User to ranked items: id, score, source, because. i12 is not available."""
 
 EXCLUDED: Final = {"bought_much": ["i01", "i02"]}
+BOUGHT: Final = {"anna": ["i10"], "bought_much": ["i01", "i02"]}
+SEEN: Final = {"anna": ["i11", "i03"], "one_item": ["i05"]}
+"""What they had bought, and what else they had done something with."""
 
 SIMILAR: Final[dict[str, list[tuple[str, float]]]] = {
     "i01": [("i07", 0.9), ("i08", 0.5), ("i12", 0.4), ("i02", 0.3)],
@@ -56,7 +59,8 @@ def write_small_release(folder: Path, *, first_item: str | None = None) -> dict[
         slates["anna"] = [(first_item, 1.0, "ranked:als", []), *slates["anna"][1:]]
     rows: dict[str, list[list[Any]]] = {
         "recommendations.parquet": [
-            [user, *_columns(items, 4), EXCLUDED.get(user, [])] for user, items in slates.items()
+            [user, *_columns(items, 4), *(listed.get(user, []) for listed in (EXCLUDED, BOUGHT, SEEN))]
+            for user, items in slates.items()
         ],
         "similar.parquet": _ranked(SIMILAR),
         "top_popular.parquet": _ranked(POPULAR),

@@ -4,16 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.serving.reading import ScoredItems, Slate
-from web_service.blending import (
-    Candidate,
-    Signal,
-    blend,
-    fill,
-    offline_candidates,
-    online_candidates,
-    popular_candidates,
-)
+from recsys.serving.reading import ScoredItems
+from web_service.blending import Signal, blend, fill, online_candidates, popular_candidates
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HALF_LIFE = timedelta(minutes=30)
@@ -29,19 +21,23 @@ def scored(pairs):
 
 
 def offline(*items):
-    return [Candidate(item, 1.0, "ranked:als") for item in items]
+    return [(item, 1.0, "ranked:als", ()) for item in items]
 
 
 def online(*items):
-    return [Candidate(item, 1.0, "similar") for item in items]
+    return [(item, 1.0, "similar", ()) for item in items]
 
 
 def ids(candidates):
-    return [candidate.item_id for candidate in candidates]
+    return [item_id for item_id, *_ in candidates]
+
+
+def anything(item):
+    return True
 
 
 @given(
-    mode=st.sampled_from(["blended", "offline", "online"]),
+    weights=st.lists(st.sampled_from([0.0, 0.3, 1.0, 2.0, 7.0]), min_size=3, max_size=3),
     signals=SIGNALS,
     similar=st.dictionaries(ITEMS, LISTS.map(scored)),
     ranked=LISTS,
@@ -50,67 +46,62 @@ def ids(candidates):
     catalogue=st.permutations([f"i{number}" for number in range(15)]),
     k=st.integers(1, 20),
 )
-def test_whatever_is_blended(mode, signals, similar, ranked, popular, hidden, catalogue, k):
+def test_whatever_is_blended(weights, signals, similar, ranked, popular, hidden, catalogue, k):
     """No duplicates, nothing hidden, as many as asked or as there are, reasons from the history, repeatable."""
-    slate = Slate([(item, score, "ranked", ()) for item, score in ranked])
 
-    def answer():
-        chosen = blend(
-            mode,
-            online=online_candidates(signals, similar, half_life=HALF_LIFE),
-            offline=offline_candidates(slate),
-            popular=popular_candidates(scored(popular)),
-            may_be_shown=lambda item: item not in hidden,
-            k=k,
+    def answer(k):
+        lists = (
+            online_candidates(signals, similar, half_life=HALF_LIFE),
+            [(item, score, "ranked", ()) for item, score in ranked],
+            popular_candidates(scored(popular)),
         )
+        parts = list(zip(weights, lists, strict=True))
+        chosen = blend(parts, may_be_shown=lambda item: item not in hidden, k=k)
         return fill(chosen, [item for item in catalogue if item not in hidden], k=k)
 
-    found = answer()
+    found = answer(k)
     assert len(set(ids(found))) == len(found) == min(k, 15 - len(hidden))
     assert hidden.isdisjoint(ids(found))
     history = {signal.item_id for signal in signals}
-    for candidate in found:
-        assert set(candidate.because) <= history
-        assert (candidate.source == "similar") == bool(candidate.because)
-    assert found == answer()
+    for _, _, source, because in found:
+        assert set(because) <= history
+        assert (source == "similar") == bool(because)
+    assert found == answer(k) == answer(20)[:k]
 
 
-def test_online_and_offline_take_turns_and_the_longer_list_goes_on():
-    chosen = blend("blended", online=online("a", "b"), offline=offline("x", "a", "y", "z"), popular=[],
-                   may_be_shown=lambda item: True, k=10)  # fmt: skip
+def test_equal_weights_take_turns_and_the_longer_list_goes_on():
+    parts = [(1.0, online("a", "b")), (1.0, offline("x", "a", "y", "z"))]
+    chosen = blend(parts, may_be_shown=anything, k=10)
     assert ids(chosen) == ["a", "x", "b", "y", "z"]
-    assert [candidate.source for candidate in chosen] == [
-        "similar",
-        "ranked:als",
-        "similar",
-        "ranked:als",
-        "ranked:als",
-    ]
+    assert [source for _, _, source, _ in chosen] == ["similar", "ranked:als", "similar", "ranked:als", "ranked:als"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [((2, 1, 0), "axbcyd"), ((1, 2, 0), "xayzbc"), ((3, 1, 1), "abxpcd"), ((0, 1, 0), "xyzabc"), ((0, 0, 1), "pqrabc")],
+)
+def test_parts_stand_in_the_proportion_of_their_weights(weights, expected):
+    lists = (online(*"abcdef"), offline(*"xyz"), online(*"pqr"))
+    chosen = blend(list(zip(weights, lists, strict=True)), may_be_shown=anything, k=6)
+    assert "".join(ids(chosen)) == expected
 
 
 def test_what_may_not_be_shown_uses_no_place():
-    chosen = blend("blended", online=online("a", "b"), offline=offline("x", "y"), popular=online("p"),
-                   may_be_shown=lambda item: item not in "ax", k=3)  # fmt: skip
-    assert ids(chosen) == ["b", "y", "p"]
-
-
-@pytest.mark.parametrize(("mode", "expected"), [("offline", ["x", "p"]), ("online", ["a", "p"])])
-def test_one_part_alone_is_followed_by_what_is_popular(mode, expected):
-    chosen = blend(mode, online=online("a"), offline=offline("x"), popular=online("p"), may_be_shown=bool, k=5)
-    assert ids(chosen) == expected
+    parts = [(1.0, online("a", "b")), (1.0, offline("x", "y")), (0.0, online("p"))]
+    assert ids(blend(parts, may_be_shown=lambda item: item not in "ax", k=3)) == ["b", "y", "p"]
 
 
 def test_an_event_counts_half_after_a_half_life():
     similar = {"old": ScoredItems(["a"], [1.0]), "new": ScoredItems(["b"], [0.6])}
     signals = [Signal("new", 1.0, NOW), Signal("old", 1.0, NOW - HALF_LIFE)]
     found = online_candidates(signals, similar, half_life=HALF_LIFE)
-    assert [(candidate.item_id, candidate.score) for candidate in found] == [("b", 0.6), ("a", 0.5)]
+    assert [(item_id, score) for item_id, score, *_ in found] == [("b", 0.6), ("a", 0.5)]
 
 
 def test_reasons_are_the_strongest_first_and_few():
     similar = {f"h{n}": ScoredItems(["a"], [n / 10]) for n in range(1, 6)}
     (found,) = online_candidates([Signal(f"h{n}", 1.0, NOW) for n in range(1, 6)], similar, half_life=HALF_LIFE)
-    assert found.because == ("h5", "h4", "h3")
+    assert found[3] == ("h5", "h4", "h3")
 
 
 def test_one_event_without_neighbours_is_no_error():

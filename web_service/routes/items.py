@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from recsys.events.model import Id
 from recsys.serving.contracts import ItemFacts, ItemList
-from recsys.serving.reading import ScoredItems, Slate
+from recsys.serving.reading import ScoredItems
 from web_service.answering import Wish, answer, require_live, shown
 from web_service.auth import needs
 from web_service.blending import Candidate
@@ -38,21 +38,23 @@ async def similar(
 ) -> Response:
     """Neighbours of one item, best first; fewer than ``k`` where it has fewer."""
     reader = require_live(service.standing, site)
-    shelf = await reader.shelf(similar_to=[item_id], category=None, slate=Slate())
+    wish = Wish(user_id=None, **vars(query))
+    shelf = await reader.shelf(similar_to=[item_id], filters=wish.filters, slates=[])
     neighbours = shelf.similar.get(item_id)
     if neighbours is None:
         if not await reader.items([item_id]):
             raise Problem(404, "unknown-item", f"found {item_id!a}, expected an item of the catalogue of {site.site}")
         neighbours = ScoredItems()
-    items = {item_id: item for item_id in neighbours.item_ids if (item := shelf.items.get(item_id))}
-    candidates = [
-        Candidate(neighbour, score, "similar", (item_id,))
-        for neighbour, score in zip(neighbours.item_ids, neighbours.scores, strict=True)
-        if neighbour in items
+    items = {
+        near: item for near in neighbours.item_ids if (item := shelf.items.get(near)) and near not in query.exclude
+    }
+    candidates: list[Candidate] = [
+        (near, score, "similar", (item_id,))
+        for near, score in zip(neighbours.item_ids, neighbours.scores, strict=True)
+        if near in items
     ]
-    return as_json(
-        ItemList(site=site.site, release_id=reader.key.release_id, items=shown(candidates[: query.k], items))
-    )
+    listed = shown(candidates[: query.offset + query.k], items, offset=query.offset)
+    return as_json(ItemList(site=site.site, release_id=reader.key.release_id, items=listed))
 
 
 @router.get("/popular", response_model=ItemList, summary="Popular items")
@@ -60,6 +62,6 @@ async def popular(
     site: OfSite, query: Annotated[PopularQuery, Query()], service: InService, request: Request
 ) -> Response:
     """What is popular now, in the whole catalogue or in one category."""
-    wish = Wish(user_id=None, k=query.k, mode="offline", category=query.category)
+    wish = Wish(user_id=None, mode="offline", **vars(query))
     found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=datetime.now(UTC))
     return as_json(ItemList(site=site.site, release_id=found["release_id"], items=found["items"]))

@@ -53,8 +53,11 @@ async def continue_session(
 ) -> Response:
     """Next items for an anonymous visitor who looked at ``items``, which are repeated only where the site allows it."""
     again = site.serving.session_repeats
-    hidden = [] if again else query.items
-    wish = Wish(user_id=None, k=query.k, mode="online", recent=query.items, exclude=hidden, repeats=again)
+    asked = vars(query).copy()
+    recent = asked.pop("items")
+    if not again:
+        asked["exclude"] = [*query.exclude, *recent]
+    wish = Wish(**asked, user_id=None, mode="online", recent=recent, repeats=again)
     return Response(await _answer(service, site, wish, request.state.request_id), media_type=JSON)
 
 

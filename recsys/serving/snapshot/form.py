@@ -33,20 +33,21 @@ BLOCK: Final = 1 << 24
 
 ARRAYS: Final[dict[str, str]] = {
     "name_at": "Q", "names": "B", "item_hashes": "Q", "hashed_items": "I",
-    "fact_at": "Q", "facts": "B", "available": "B",
+    "fact_at": "Q", "facts": "B", "available": "B", "prices": "d", "ranks": "I",
     "shelf_at": "Q", "shelf": "I",
     "popular_at": "Q", "popular": "I", "popular_scores": "f",
     "similar_at": "Q", "similar": "I", "similar_scores": "f",
     "user_at": "Q", "users": "B", "user_hashes": "Q", "hashed_users": "I",
     "slate_at": "Q", "slate": "I", "slate_scores": "f", "slate_sources": "B",
     "reason_counts": "B", "reason_at": "Q", "reasons": "I",
-    "excluded_at": "Q", "excluded": "I",
+    "excluded_at": "Q", "excluded": "I", "bought_at": "Q", "bought": "I", "seen_at": "Q", "seen": "I",
 }  # fmt: skip
 """Arrays of a snapshot and the type of their elements, as ``array`` and ``memoryview`` name it; little-endian.
 
 ``x_at[n]`` to ``x_at[n + 1]`` is where the part of owner ``n`` lies in ``x``. Items are numbered in the order of their
 ids; numbers from ``Header.items`` on are items that are only named as reasons. ``x_hashes`` is sorted and ``hashed_x``
-has the number for each. Shelves and popular lists: first the whole catalogue, then each category of the header.
+has the number for each. ``prices`` has NaN where none is known; ``ranks`` is 1 for the most popular. Shelves and
+popular lists: first the whole catalogue, then each category of the header.
 """
 
 

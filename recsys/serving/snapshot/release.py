@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from itertools import islice
+from contextlib import suppress
+from itertools import filterfalse, islice
 from typing import Final
 
 from recsys.serving.away import AWAY
 from recsys.serving.postgres_release import PostgresRelease
-from recsys.serving.reading import Item, ReleaseKey, Shelf, Slate
+from recsys.serving.reading import ANYTHING, Filters, Item, ReleaseKey, Shelf, Slate
 from recsys.serving.snapshot.snapshot import Snapshot
 from recsys.serving.told import Told
 from recsys.types import ItemId, UserId
@@ -43,15 +44,28 @@ class SnapshotRelease:
                 self._slates.popitem(last=False)
         return self._slates[user_id]
 
-    async def shelf(self, *, similar_to: Sequence[ItemId], category: str | None, slate: Slate) -> Shelf:
+    async def slates(self, user_ids: Collection[UserId]) -> dict[UserId, Slate]:
+        asked = dict.fromkeys(user_ids)
+        found = {user_id: self._snapshot.slate(user_id) for user_id in asked}
+        if not self._snapshot.header.all_users:
+            missing = [user_id for user_id, slate in found.items() if slate is None]
+            with suppress(*AWAY):
+                found |= await self._tables.slates(missing) if missing else {}
+        told = self._told()
+        return {
+            user_id: slate
+            for user_id, slate in found.items()
+            if slate is not None and not told.forgot(user_id, self.key)
+        }
+
+    async def shelf(self, *, similar_to: Sequence[ItemId], filters: Filters, slates: Sequence[Slate]) -> Shelf:
         found = ((item_id, self._snapshot.similar(item_id)) for item_id in similar_to)
         similar = {item_id: neighbours for item_id, neighbours in found if neighbours is not None}
-        return Shelf(similar, self._snapshot.popular(category), _OnSale(self._on_sale, category))
+        return Shelf(similar, self._snapshot.popular(filters.category), _OnSale(self._on_sale, filters))
 
-    async def catalogue(self, *, category: str | None, without: Collection[ItemId], limit: int) -> list[Item]:
-        on_sale = map(self._on_sale, self._snapshot.catalogue(category))
-        wanted = (item for item in on_sale if item is not None and item.item_id not in without)
-        return list(islice(wanted, limit))
+    async def catalogue(self, *, filters: Filters, without: Collection[ItemId], limit: int) -> list[Item]:
+        on_sale = map(self._on_sale, filterfalse(without.__contains__, self._snapshot.catalogue(filters)))
+        return list(islice((item for item in on_sale if item is not None and filters.admit(item)), limit))
 
     async def items(self, item_ids: Collection[ItemId]) -> dict[ItemId, Item]:
         found = map(self._snapshot.item, item_ids)
@@ -70,10 +84,10 @@ class SnapshotRelease:
 class _OnSale:
     """Items that may be shown, looked up when asked for."""
 
-    def __init__(self, on_sale: Callable[[ItemId], Item | None], category: str | None) -> None:
+    def __init__(self, on_sale: Callable[[ItemId], Item | None], filters: Filters) -> None:
         self._on_sale = on_sale
-        self._category = category
+        self._filters = None if filters == ANYTHING else filters
 
     def get(self, item_id: ItemId, /) -> Item | None:
         item = self._on_sale(item_id)
-        return None if item is None or self._category not in (None, item.category) else item
+        return item if item is None or self._filters is None or self._filters.admit(item) else None

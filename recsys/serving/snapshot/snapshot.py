@@ -2,14 +2,15 @@
 
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
+from math import inf
 from pathlib import Path
 from typing import Final
 
-from recsys.serving.reading import Item, ReleaseKey, ScoredItems, Slate, SlateRow
+from recsys.serving.reading import ANYTHING, Filters, Item, ReleaseKey, ScoredItems, Slate, SlateRow
 from recsys.serving.snapshot.form import Header, Mapped
 from recsys.types import ItemId, UserId
 
@@ -51,15 +52,30 @@ class Snapshot:
         return Slate(
             _Rows(self, row),
             frozenset(map(self.name, self._mapped["excluded"][at[row] : at[row + 1]])),
+            _Named(self, "bought", row),
+            _Named(self, "seen", row),
         )
 
-    def catalogue(self, category: str | None = None) -> Iterator[ItemId]:
-        """Ids of the items that were available when the release was made, by popularity."""
-        number = self._category.get(category) if category else 0
+    def catalogue(self, filters: Filters = ANYTHING) -> Iterator[ItemId]:
+        """Ids by popularity: of every available item that passes the filters, and maybe of some others."""
+        if filters.only is not None:
+            found = [(self._find("item", item_id, self.name), item_id) for item_id in filters.only]
+            ranks, known = self._mapped["ranks"], self.header.items
+            ranked = sorted(
+                (ranks[number], item_id) for number, item_id in found if number is not None and number < known
+            )
+            return (item_id for _, item_id in ranked)
+        number = self._category.get(filters.category) if filters.category else 0
         if number is None:
             return iter(())
         start, end = self._mapped["shelf_at"][number : number + 2]
-        return map(self.name, self._mapped["shelf"][start:end])
+        numbers: Iterable[int] = self._mapped["shelf"][start:end]
+        if filters.min_price is not None or filters.max_price is not None:
+            low = -inf if filters.min_price is None else filters.min_price
+            high = inf if filters.max_price is None else filters.max_price
+            prices = self._mapped["prices"]
+            numbers = (number for number in numbers if low <= prices[number] <= high)
+        return map(self.name, numbers)
 
     def users(self, start: int, count: int) -> list[UserId]:
         """Ids of up to ``count`` users, beginning with the one at place ``start``."""
@@ -109,6 +125,11 @@ class Snapshot:
         scores: list[float] = self._mapped[f"{array}_scores"][start:end].tolist()
         return ScoredItems(tuple(map(self.name, self._mapped[array][start:end])), tuple(scores))
 
+    def named(self, array: str, row: int) -> Iterator[ItemId]:
+        """The part of an array of items that belongs to the user at this place."""
+        start, end = self._mapped[f"{array}_at"][row : row + 2]
+        return map(self.name, self._mapped[array][start:end])
+
     def slate_rows(self, row: int) -> Iterator[SlateRow]:
         """The slate of the user at this place, unpacked as far as it is read."""
         mapped, sources = self._mapped, self.header.sources
@@ -118,6 +139,16 @@ class Snapshot:
         columns = (mapped[name][start:end] for name in ("slate", "slate_scores", "slate_sources", "reason_counts"))
         for item, score, source, count in zip(*columns, strict=True):
             yield self.name(item), score, sources[source], tuple(islice(reasons, count))
+
+
+class _Named:
+    """The ids of one list of a user, unpacked when they are read."""
+
+    def __init__(self, snapshot: Snapshot, array: str, row: int) -> None:
+        self._snapshot, self._array, self._row = snapshot, array, row
+
+    def __iter__(self) -> Iterator[ItemId]:
+        return self._snapshot.named(self._array, self._row)
 
 
 class _Rows:

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from math import nan
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
@@ -30,7 +31,7 @@ ORDER BY item_id COLLATE "C"
 _POPULAR: Final = "SELECT category, item_ids, scores FROM recsys.popular WHERE release_id = $1"
 _SIMILAR: Final = "SELECT item_id, item_ids, scores FROM recsys.similar WHERE release_id = $1"
 _USERS: Final = """
-SELECT user_id, item_ids, scores, sources, because, excluded FROM recsys.slate WHERE release_id = $1
+SELECT user_id, item_ids, scores, sources, because, excluded, bought, seen FROM recsys.slate WHERE release_id = $1
 ORDER BY user_id COLLATE "C" LIMIT $2
 """
 
@@ -136,6 +137,8 @@ def _catalogue(arrays: _Arrays, numbers: _Numbers, rows: list[Any]) -> dict[str,
     arrays.add_parts("fact_at", [len(fact) for fact in facts])
     arrays.add("facts", np.frombuffer(b"".join(facts), np.uint8))
     arrays.add("available", [row["available"] for row in rows])
+    arrays.add("prices", [nan if row["price"] is None else row["price"] for row in rows])
+    arrays.add("ranks", [row["popularity_rank"] for row in rows])
     names = sorted({row["category"] for row in rows if row["category"] is not None})
     categories = {name: number for number, name in enumerate(names, start=1)}
     shelves: list[list[int]] = [[] for _ in range(len(names) + 1)]
@@ -181,8 +184,9 @@ def _users(arrays: _Arrays, numbers: _Numbers, sources: _Numbers, rows: list[Any
     ends = np.cumsum([len(row["because"]) for row in rows])
     arrays.add_parts("reason_at", np.diff(before[np.concatenate([[0], ends])]).tolist())
     arrays.add("reasons", map(numbers.__getitem__, chain.from_iterable(reasons)))
-    arrays.add_parts("excluded_at", [len(row["excluded"]) for row in rows])
-    arrays.add("excluded", map(numbers.__getitem__, _all(rows, "excluded")))
+    for listed in ("excluded", "bought", "seen"):
+        arrays.add_parts(f"{listed}_at", [len(row[listed]) for row in rows])
+        arrays.add(listed, map(numbers.__getitem__, _all(rows, listed)))
 
 
 def _all(rows: list[Any], column: str) -> Iterator[Any]:

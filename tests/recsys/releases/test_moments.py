@@ -15,6 +15,7 @@ from recsys.datasets.store import DatasetStore
 from recsys.datasets.tables import INTERACTED
 from recsys.events.counts import NO_ROWS
 from recsys.events.schema import IMPRESSIONS, INTERACTIONS, ITEM_UPDATES
+from recsys.releases import moments
 from recsys.releases.moments import Log, partitions_before
 from recsys.sites import ComponentSpec, SiteConfig, parse_site
 
@@ -57,6 +58,22 @@ def test_a_site_that_blocks_repeats_bars_everything_known(site: SiteConfig):
     strict = site.model_copy(update={"serving": site.serving.model_copy(update={"repeats": "block"})})
     log = log_of(strict, events(("a", "x", "purchase", NOON), ("a", "z", "view", NOON - HOUR)))
     assert log.bought_before(NOON).rows() == [("a", "z")]
+
+
+def test_what_users_know_is_listed_with_what_they_bought(site: SiteConfig, monkeypatch: pytest.MonkeyPatch):
+    log = log_of(
+        site,
+        events(
+            ("a", "x", "view", NOON - 3 * HOUR),
+            ("a", "x", "purchase", NOON - 2 * HOUR),
+            ("a", "y", "view", NOON - HOUR),
+            ("a", "z", "view", NOON),
+            ("b", "x", "view", NOON - HOUR),
+        ),
+    )
+    assert log.known_before(NOON).rows() == [("a", "y", False), ("a", "x", True), ("b", "x", False)]
+    monkeypatch.setattr(moments, "KNOWN_ITEMS", 1)
+    assert log.known_before(NOON).rows() == [("a", "y", False), ("b", "x", False)]
 
 
 def test_known_items_are_weighed_as_the_site_says(site: SiteConfig):

@@ -68,15 +68,17 @@ def test_a_users_row_has_its_slate_in_order_with_reasons_and_what_it_must_not_sh
         [("c", "z", "popularity", 0.1, 2, []), ("c", "y", "als", 0.9, 1, [])], schema=SLATES, orient="row"
     )
     bought = pl.DataFrame({c.USER_ID: ["c", "d"], c.ITEM_ID: ["x", "y"]})
+    known = pl.DataFrame({c.USER_ID: ["c", "c", "d"], c.ITEM_ID: ["y", "x", "y"], c.BOUGHT: [False, True, False]})
 
-    [row] = recommendations(ranked, bought, explainer).rows(named=True)
+    [row] = recommendations(ranked, bought, known, explainer).rows(named=True)
     assert row[c.USER_ID] == "c"
     assert row[c.ITEM_IDS] == ["y", "z"]
     assert row[c.SOURCES] == ["ranked:als", "ranked:popularity"]
     assert row[c.BECAUSE_ITEMS] == [["x"], []]
     assert row[c.EXCLUDED_ITEMS] == ["x"]
+    assert (row[c.BOUGHT_ITEMS], row[c.SEEN_ITEMS]) == (["x"], ["y"])
     assert c.PROPENSITIES not in row
 
     explored = ranked.with_columns(pl.Series(c.PROPENSITY, [0.25, 0.75]))
-    [row] = recommendations(explored, bought, explainer).rows(named=True)
+    [row] = recommendations(explored, bought, known, explainer).rows(named=True)
     assert (row[c.ITEM_IDS], row[c.PROPENSITIES]) == (["y", "z"], [0.75, 0.25])

@@ -10,12 +10,12 @@ from recsys.errors import StoreError, UnknownReleaseError
 from recsys.serving import publishing
 from recsys.serving.migrate import migrate
 from recsys.serving.postgres_release import PostgresRelease
-from recsys.serving.reading import ReleaseKey, Slate
+from recsys.serving.reading import ANYTHING, Filters, ReleaseKey
 from recsys.serving.snapshot import Snapshot
 from recsys.serving.snapshot.release import SnapshotRelease
 from recsys.serving.snapshot.writing import write_snapshot
 from recsys.serving.told import OffSale, Told
-from recsys.testing.small_release import CATALOGUE, NOON, SITE, SLATES, UNAVAILABLE, write_small_release
+from recsys.testing.small_release import BOUGHT, CATALOGUE, NOON, SEEN, SITE, SLATES, UNAVAILABLE, write_small_release
 
 KEY = ReleaseKey(SITE, "first", NOON, NOON)
 
@@ -73,14 +73,37 @@ def test_every_slate_is_as_in_the_tables(dsn, snapshot, user):
     if mapped is not None:
         assert list(mapped.rows) == list(tables.rows) == list(mapped.rows)
         assert mapped.excluded == tables.excluded
+        assert list(mapped.bought) == list(tables.bought) == BOUGHT.get(user, [])
+        assert list(mapped.seen) == list(tables.seen) == SEEN.get(user, [])
 
 
-@pytest.mark.parametrize("category", [None, "books", "no such"])
-def test_shelf_and_catalogue_are_as_in_the_tables(dsn, snapshot, category):
+def test_slates_of_many_are_as_in_the_tables(dsn, snapshot, tmp_path):
+    small = Snapshot(written(dsn, tmp_path / "small", most_users=2))
+    for opened in (snapshot, small):
+        mapped, tables = both(dsn, opened, lambda reader: reader.slates([*SLATES, "never seen", "anna"]))
+        assert mapped.keys() == tables.keys() == SLATES.keys()
+        assert all(list(mapped[user].rows) == list(tables[user].rows) for user in SLATES)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ANYTHING,
+        Filters(category="books"),
+        Filters(category="no such"),
+        Filters(min_price=3.0),
+        Filters(max_price=9.0, category="toys"),
+        Filters(min_price=2.0, max_price=2.0),
+        Filters(only=frozenset({"i03", "i12", "i10", "no such"})),
+        Filters(only=frozenset({"i03", "i04", "i10"}), category="books", max_price=9.0),
+        Filters(only=frozenset()),
+    ],
+)
+def test_shelf_and_catalogue_are_as_in_the_tables(dsn, snapshot, filters):
     async def ask(reader):
         slate = await reader.slate("anna")
-        shelf = await reader.shelf(similar_to=["i01", "i05", "no such"], category=category, slate=slate)
-        catalogue = await reader.catalogue(category=category, without={"i02"}, limit=7)
+        shelf = await reader.shelf(similar_to=["i01", "i05", "no such"], filters=filters, slates=[slate])
+        catalogue = await reader.catalogue(filters=filters, without={"i02"}, limit=7)
         found = {name: (list(near.item_ids), list(near.scores)) for name, near in shelf.similar.items()}
         known = {item for item in CATALOGUE if shelf.items.get(item)} & {item for item, *_ in slate.rows}
         return found, list(shelf.popular.item_ids), list(shelf.popular.scores), known, catalogue
@@ -101,9 +124,9 @@ def test_what_went_off_sale_is_not_on_the_shelf(dsn, snapshot):
     told.item("i02", OffSale(NOON, NOON))
 
     async def ask(reader):
-        shelf = await reader.shelf(similar_to=[], category=None, slate=Slate())
+        shelf = await reader.shelf(similar_to=[], filters=ANYTHING, slates=[])
         return shelf.items.get("i02"), [
-            item.item_id for item in await reader.catalogue(category=None, without=(), limit=2)
+            item.item_id for item in await reader.catalogue(filters=ANYTHING, without=(), limit=2)
         ]
 
     assert both(dsn, snapshot, ask, told)[0] == (None, ["i10", "i06"])
@@ -152,5 +175,5 @@ def test_a_changed_byte_is_noticed(path, tmp_path):
     with broken.open("r+b") as file:
         file.seek(-16, os.SEEK_END)
         file.write(b"\xff" * 4)
-    with pytest.raises(StoreError, match="excluded"):
+    with pytest.raises(StoreError, match="seen"):
         Snapshot(broken)
