@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Column, Table
 
-from recsys.cli.options import AsJson, Day, Site
+from recsys.cli.options import AsJson, Site
 from recsys.cli.printing import show
+from recsys.errors import ConfigError
 
 if TYPE_CHECKING:
+    from recsys.local.visiting import VisitReport
     from recsys.stages.ingest_events import IngestReport
 
 app = typer.Typer()
@@ -65,12 +67,52 @@ def _by_partition(report: "IngestReport") -> Table:
 @app.command()
 def simulate(
     site: Site,
-    start_date: Day,
-    out: Annotated[Path, typer.Option(help="Folder for the files, one NDJSON a day.")],
-    days: Annotated[int, typer.Option(min=1)] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the raw events of past days to this folder, one NDJSON a day.")
+    ] = None,
+    start_date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="With --out: first UTC day.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="With --out: how many.")] = 1,
+    visits_per_second: Annotated[float, typer.Option(min=0.01, max=1000, help="Visits to the web service.")] = 5.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long visitors come.")] = 60.0,
+    url: Annotated[str, typer.Option(help="Address of the web service; by default that of the settings.")] = "",
+    seed: Annotated[int, typer.Option(help="Other visitors, other luck.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Writes a simulated site's raw events to files."""
-    from recsys.stages import simulate_events
+    """Simulated users visit the live web service and react to what is shown; with --out, past days become files."""
+    if out is not None:
+        from recsys.stages import simulate_events
 
-    show(simulate_events.run(site=site, first=start_date.date(), days=days, out=out), as_json)
+        if start_date is None:
+            raise ConfigError("--start-date: found none, expected the first UTC day of the files, such as 2026-08-01")
+        show(simulate_events.run(site=site, first=start_date.date(), days=days, out=out), as_json)
+        return
+    show(_visits(site, url, seed, visits_per_second, seconds), as_json)
+
+
+def _visits(site: str, url: str, seed: int, visits_per_second: float, seconds: float) -> "VisitReport":
+    import asyncio
+
+    import httpx
+
+    from recsys.layout import Settings
+    from recsys.local.visiting import Tour
+    from recsys.sites import load_site
+
+    settings = Settings()
+    config = load_site(settings.sites_dir, site)
+    key = settings.recsys_admin_key.get_secret_value()
+
+    async def tour() -> "VisitReport":
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        async with httpx.AsyncClient(base_url=url or settings.web_url, headers=headers, trust_env=False) as client:
+            with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True)) as bar:
+                task = bar.add_task(f"visits to {site}", total=None)
+                return await Tour(config, client, seed=seed).run(
+                    visits_per_second=visits_per_second,
+                    seconds=seconds,
+                    progress=lambda done, total: bar.update(task, completed=done, total=total),
+                )
+
+    return asyncio.run(tour())

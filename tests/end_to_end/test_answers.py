@@ -1,6 +1,10 @@
 """What a user of the platform sees: Airflow runs, answers come, events change them at once."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +17,7 @@ from recsys.layout import Settings
 from recsys.local.airflow_api import AirflowApi
 from recsys.local.status import status
 from recsys.serving.lifecycle import live_release
+from recsys.serving.postgres import transaction
 from recsys.stages.context import open_context
 from tests.end_to_end.conftest import FIRST, start_chain, until, write_site
 from tests.monitoring.dashboards import questions
@@ -120,6 +125,29 @@ def test_a_broken_day_stops_that_day_of_that_site_alone(web: httpx.Client, platf
     assert refused["why"].startswith("found 7 of 10 rows bad (70.0%), expected at most 20.0%")
     assert context.reports.refused(SITE) == []
     assert len(recommended(web, user_id=known_user(web), k=10)["items"]) == 10
+
+
+def test_simulated_users_visit_and_every_reaction_arrives_once(web: httpx.Client, platform: Settings):
+    command = [sys.executable, "-m", "recsys.cli", "simulate", "--site", SITE, "--visits-per-second", "10"]
+    done = subprocess.run(
+        [*command, "--seconds", "8", "--json"],
+        env=os.environ | platform.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(done.stdout)
+    assert (report["visits"], report["failed"]) == (80, 0)
+    assert sum(shown["slates"] for shown in report["shown"]) == 80
+    clicks = sum(shown["clicks"] for shown in report["shown"])
+    assert clicks > 0
+    with transaction(platform.postgres_dsn()) as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM recsys.event AS event JOIN recsys.impression AS shown USING (site, request_id) "
+            "WHERE site = %s AND event_type = 'view'",
+            (SITE,),
+        )
+        assert cursor.fetchone() == (clicks,)
 
 
 @pytest.mark.skipif(

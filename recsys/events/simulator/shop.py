@@ -15,7 +15,7 @@ from recsys.events.simulator.market import Market, open_market
 from recsys.events.simulator.params import ShopParams
 from recsys.events.simulator.purchases import MEMORY_DAYS, Purchases, draw_purchases, not_owned
 from recsys.events.simulator.recording import record
-from recsys.events.simulator.users import Users, user_tenancy
+from recsys.events.simulator.users import Users, user_ids, user_tenancy
 from recsys.events.simulator.visits import CONSIDERED_SHARE, LOOK_AHEAD_DAYS, plan_visits
 from recsys.types import ItemId, UserId
 
@@ -58,6 +58,15 @@ class Shop:
     def affinity(self, users: Sequence[UserId], items: Sequence[ItemId], day: date) -> Floats:
         """The true probability that a visit on ``day`` of each user starts at each item, (users, items)."""
         return truth.affinity(self._market(day_number(day)), users, items)
+
+    def liking(self, users: Sequence[UserId], items: Sequence[ItemId], day: date) -> Floats:
+        """The affinity relative to the item that each user wants most on ``day``, (users, items), in [0, 1]."""
+        return truth.liking(self._market(day_number(day)), users, items)
+
+    def customers(self, day: date) -> tuple[list[UserId], Floats]:
+        """Who is a customer on ``day``, and how often each comes, relative to the mean."""
+        users = self._users(day_number(day))
+        return user_ids(users.number).to_list(), users.activity
 
     def best_items(self, users: Sequence[UserId], day: date, k: int) -> pl.DataFrame:
         """The ``k`` items each user truly wants most on ``day``: user_id, item_id, score, rank from 1."""

@@ -32,13 +32,18 @@ def affinity(market: Market, users: Sequence[UserId], items: Sequence[ItemId]) -
     Raises:
         DataError: a user id that no shop of this kind gives.
     """
-    found = _positions(market, items)
-    tastes = _tastes(market, users)
-    wanted = np.zeros((len(users), len(items)))
-    for rows in blocks(np.arange(len(users)), market.items.number.size):
-        known = market.affinity(tastes[rows])
-        wanted[np.ix_(rows, found >= 0)] = known[:, found[found >= 0]]
-    return wanted
+    return _affinity(market, users, items)[0]
+
+
+def liking(market: Market, users: Sequence[UserId], items: Sequence[ItemId]) -> Floats:
+    """The affinity relative to that of the item each user wants most, (users, items), in [0, 1].
+
+    Raises:
+        DataError: a user id that no shop of this kind gives.
+    """
+    wanted, most = _affinity(market, users, items)
+    relative: Floats = wanted / most[:, None]
+    return relative
 
 
 def best_items(market: Market, users: Sequence[UserId], k: int) -> pl.DataFrame:
@@ -81,6 +86,18 @@ def expected_gain(market: Market, slates: pl.DataFrame) -> pl.DataFrame:
         mine = (row >= rows[0]) & (row <= rows[-1]) & (place >= 0)
         np.add.at(gain, row[mine], wanted[row[mine] - rows[0], place[mine]])
     return pl.DataFrame({c.USER_ID: users, c.SCORE: gain}, schema=GAINS)
+
+
+def _affinity(market: Market, users: Sequence[UserId], items: Sequence[ItemId]) -> tuple[Floats, Floats]:
+    """The affinity to the items, and of each user the highest to any item on sale."""
+    found = _positions(market, items)
+    tastes = _tastes(market, users)
+    wanted, most = np.zeros((len(users), len(items))), np.ones(len(users))
+    for rows in blocks(np.arange(len(users)), market.items.number.size):
+        known = market.affinity(tastes[rows])
+        wanted[np.ix_(rows, found >= 0)] = known[:, found[found >= 0]]
+        most[rows] = known.max(axis=1, initial=np.finfo(float).tiny)
+    return wanted, most
 
 
 def _tastes(market: Market, users: Sequence[UserId]) -> Tastes:
