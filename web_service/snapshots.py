@@ -66,13 +66,16 @@ class Snapshots:
                 path.unlink(missing_ok=True)
 
     def remember(self, live: Mapping[SiteId, ReleaseId]) -> None:
-        """A worker that starts while Postgres is away finds which releases answered last."""
+        """A worker that starts while Postgres is away finds which releases answered last, if the disk takes it."""
         if not self._settings.recsys_snapshot_users:
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
         aside = self._folder / f"{LIVE}.{os.getpid()}"
-        aside.write_text(json.dumps(live), encoding="utf-8")
-        aside.rename(self._folder / LIVE)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            aside.write_text(json.dumps(live), encoding="utf-8")
+            aside.rename(self._folder / LIVE)
+        except OSError as fault:
+            log.error("the disk does not take which releases are live: %s", fault)
 
     def remembered(self) -> list[Snapshot]:
         """The snapshots that answered last, opened; those that are gone or broken are left out."""
@@ -104,7 +107,7 @@ class Snapshots:
             await self._make(release, path)
             self._open[release.release_id] = await asyncio.to_thread(Snapshot, path)
             self._changed()
-        except StoreError as fault:
+        except (StoreError, OSError) as fault:
             log.warning("release %s has no snapshot, Postgres answers for it: %s", release.release_id, fault)
             path.unlink(missing_ok=True)
             if not found:  # one that was broken on disk is made again at once

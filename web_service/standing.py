@@ -21,6 +21,7 @@ from recsys.serving.snapshot.release import SnapshotRelease
 from recsys.serving.telling import (
     MOST_READ,
     NEWS,
+    has_rows,
     heed,
     live_releases,
     parse,
@@ -65,6 +66,8 @@ class Standing:
         self._meanwhile: list[dict[str, Any]] | None = None
         "News heard while a site is read; None: nothing is being read."
         self._changed = asyncio.Event()
+        self._empty: set[ReleaseId] = set()
+        "Releases that were named and have no rows; each is complained of once."
         self.read_at: dict[SiteId, datetime] = {}
         "When a site's news were last read as a whole; what came since was heard."
         self.heard_at: datetime | None = None
@@ -164,7 +167,7 @@ class Standing:
 
     async def _look(self, database: asyncpg.Pool | asyncpg.Connection) -> None:
         """Every site has the reader of its live release."""
-        live = await live_releases(database, RECOMMENDATIONS)
+        live = await self._with_rows(database, await live_releases(database, RECOMMENDATIONS))
         self._wanted = await wanted_releases(database, RECOMMENDATIONS)
         self.heard_at = datetime.now(UTC)
         self._telemetry.heard.set(self.heard_at.timestamp())
@@ -174,6 +177,25 @@ class Standing:
         if {site: reader.key for site, reader in self._readers.items()} != live:
             self._snapshots.remember({site: release.release_id for site, release in live.items()})
         self._readers = {site: self._choose(release) for site, release in live.items()}
+
+    async def _with_rows(
+        self, database: asyncpg.Pool | asyncpg.Connection, live: dict[SiteId, ReleaseKey]
+    ) -> dict[SiteId, ReleaseKey]:
+        """Where the pointer names a release that is not there, the one before goes on; or none answers."""
+        found = dict(live)
+        for site, release in live.items():
+            before = self._readers.get(site)
+            if (before is not None and before.key == release) or await has_rows(database, release):
+                continue
+            if before is None:
+                del found[site]
+            else:
+                found[site] = before.key
+            if release.release_id not in self._empty:
+                self._empty.add(release.release_id)
+                goes_on = "none" if before is None else before.key.release_id
+                log.error("site %s: live release %s has no rows; %s answers", site, release.release_id, goes_on)
+        return found
 
     async def _read(self, connection: asyncpg.Connection) -> None:
         """Everything that counts for the live releases, and for those before them, is in memory, and not much more."""

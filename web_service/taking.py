@@ -19,6 +19,7 @@ from recsys.serving.feedback import Recorded, record_events
 from recsys.serving.item_updates import record_item_updates
 from recsys.serving.telling import news_of
 from recsys.types import SiteId
+from web_service.clock import now
 from web_service.problems import Problem
 from web_service.spool import Spool, SpoolFull, Told
 from web_service.standing import Standing
@@ -144,8 +145,8 @@ class Taking:
             for request in requests:
                 request.answer(fault)
             return
-        now = datetime.now(UTC)
-        self._standing.heed(news for event in events if (news := news_of(site, event, now)))
+        at = now()
+        self._standing.heed(news for event in events if (news := news_of(site, event, at)))
         for request in requests:
             request.answer(len({event.event_id for event in request.events}))
 

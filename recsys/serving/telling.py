@@ -34,6 +34,7 @@ _LIVE: Final = """
 SELECT live.site, live.release_id, as_of, created_at FROM recsys.live_release AS live
 JOIN recsys.release USING (release_id) WHERE live.surface = $1
 """
+_HAS_ROWS: Final = "SELECT EXISTS (SELECT FROM recsys.item WHERE release_id = $1)"
 _COUNTING: Final = """
 SELECT event_id, user_id, item_id, event_type, "timestamp", received_at FROM recsys.event
 WHERE site = $1 AND "timestamp" >= $2
@@ -62,6 +63,12 @@ WHERE site = $1 AND user_id = ANY($2::text[]) AND ("timestamp" >= $3 OR received
 async def live_releases(database: asyncpg.Pool | asyncpg.Connection, surface: str) -> dict[SiteId, ReleaseKey]:
     """The release that answers for each site; a site without one is absent."""
     return {row["site"]: ReleaseKey(*row) for row in await database.fetch(_LIVE, surface)}
+
+
+async def has_rows(database: asyncpg.Pool | asyncpg.Connection, release: ReleaseKey) -> bool:
+    """Whether the release can answer; one whose rows were dropped cannot."""
+    found: bool = await database.fetchval(_HAS_ROWS, release.release_id)
+    return found
 
 
 async def wanted_releases(database: asyncpg.Pool | asyncpg.Connection, surface: str) -> list[ReleaseKey]:

@@ -1,6 +1,6 @@
 """Events in: accepted means durable, and the same event_id counts once."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ from recsys.events.model import Id, Interaction, ItemUpdate, Moment
 from recsys.serving.contracts import EventsAccepted
 from recsys.sites import SiteConfig
 from web_service.auth import Guarded, needs
+from web_service.clock import now
 from web_service.problems import Problem
 from web_service.responses import as_json
 from web_service.services import InService, OfSite
@@ -31,7 +32,7 @@ EventId = Annotated[
 ]
 Timestamp = Annotated[
     Moment,
-    Field(default_factory=lambda: datetime.now(UTC), description="When it happened, with a time zone; absent: now."),
+    Field(default_factory=now, description="When it happened, with a time zone; absent: now."),
 ]
 
 
@@ -119,7 +120,7 @@ async def accept(
     faults = [
         (f"[{position}].{field}" if many else field, reason)
         for position, event in enumerate(events)
-        for field, reason in _faults(site, event, datetime.now(UTC))
+        for field, reason in _faults(site, event, now())
     ]
     if faults:
         raise Problem(422, "invalid-request", f"{faults[0][0]}: {faults[0][1]}", errors=faults[:100])
@@ -130,16 +131,16 @@ async def accept(
     return as_json(EventsAccepted(accepted=accepted, duplicates=duplicates, event_ids=event_ids), status=202)
 
 
-def _faults(site: SiteConfig, event: Interaction | ItemUpdate, now: datetime) -> list[tuple[str, str]]:
+def _faults(site: SiteConfig, event: Interaction | ItemUpdate, at: datetime) -> list[tuple[str, str]]:
     faults = []
     if isinstance(event, Interaction) and event.event_type not in site.event_types:
         faults.append(("event_type", f"found {event.event_type!a}, expected one of: {', '.join(site.event_types)}"))
-    if event.timestamp > now + AHEAD:
+    if event.timestamp > at + AHEAD:
         faults.append(
             (
                 "timestamp",
                 f"found {event.timestamp.isoformat()}, which is in the future; "
-                f"expected at most {AHEAD.seconds // 60} minutes ahead of {now.isoformat(timespec='seconds')}",
+                f"expected at most {AHEAD.seconds // 60} minutes ahead of {at.isoformat(timespec='seconds')}",
             )
         )
     return faults
