@@ -5,7 +5,7 @@ a key that does not open it) goes the long way, which is the route as declared: 
 wrong.
 """
 
-from typing import Any, Final, get_origin
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from recsys.errors import ConfigError
 from recsys.sites import SiteConfig
 from web_service.auth import Keys
-from web_service.parameters import RecommendationQuery
+from web_service.parameters import LISTS, RecommendationQuery
 from web_service.problems import Problem, as_problem, render
 from web_service.responses import JSON
 from web_service.routes.recommendations import answer_question, recommend, router
@@ -24,9 +24,6 @@ from web_service.services import Services
 
 ROUTE: Final = next(route for route in router.routes if isinstance(route, APIRoute) and route.endpoint is recommend)
 BEFORE, AFTER = ROUTE.path.split("{site}")
-LISTS: Final = {
-    name for name, field in RecommendationQuery.model_fields.items() if get_origin(field.annotation) is list
-}
 
 
 class Quick:

@@ -63,7 +63,10 @@ def write_files(folder: Path, prefix: str, *, users: int, items: int, slate: int
 
 
 def slates(ids: np.ndarray, *, users: int, slate: int) -> Iterator[pl.DataFrame]:
-    """Slates of ``users`` users in batches, schema RECOMMENDATIONS; every third item has items that led to it."""
+    """Slates of ``users`` users in batches, schema RECOMMENDATIONS; every third item has items that led to it.
+
+    Everybody had bought two items and seen eight others.
+    """
     rng = np.random.default_rng(7)
     because = [[[ids[place % 7], ids[place % 11]] if place % 3 == 0 else [] for place in range(slate)]]
     for first in range(0, users, BATCH):
@@ -79,6 +82,8 @@ def slates(ids: np.ndarray, *, users: int, slate: int) -> Iterator[pl.DataFrame]
                 c.SOURCES: pl.Series(SOURCES[rng.integers(0, 4, (count, slate))]).arr.to_list(),
                 c.BECAUSE_ITEMS: pl.Series(because).new_from_index(0, count),
                 c.EXCLUDED_ITEMS: pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, count),
+                c.BOUGHT_ITEMS: pl.Series([ids[-2:].tolist()]).new_from_index(0, count),
+                c.SEEN_ITEMS: pl.Series([ids[-10:-2].tolist()]).new_from_index(0, count),
             }
         ).cast(RECOMMENDATIONS)
 
