@@ -172,5 +172,5 @@ def rows(shop):
 @pytest.fixture(scope="session")
 def seconds_of(request):
     """How long a fault lasts: shortly in tests, at length in ``python -m benchmarks.faults``."""
-    at_length = request.config.pluginmanager.has_plugin("faults-at-length")
+    at_length = request.config.pluginmanager.has_plugin("benchmarks.faults")
     return lambda short, long: long if at_length else short
