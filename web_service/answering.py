@@ -61,7 +61,7 @@ async def answer(standing: Standing, site: SiteConfig, wish: Wish, *, request_id
     activity, slate = NOTHING_DONE, None
     if wish.user_id is not None:
         activity = await standing.activity(
-            site.site, wish.user_id, events=site.serving.online_events, bought_by=_bought_by(site, wish)
+            site.site, wish.user_id, events=site.serving.online_events, bought_by=bought_by(site, wish)
         )
         slate = await reader.slate(wish.user_id)
     question = Question(site, wish, activity, slate or NO_SLATE, now)
@@ -174,7 +174,7 @@ def require_live(standing: Standing, site: SiteConfig) -> ReleaseReader:
     return reader
 
 
-def _bought_by(site: SiteConfig, wish: Wish) -> str | None:
+def bought_by(site: SiteConfig, wish: Wish) -> str | None:
     """The event type after which an item is not shown; None: there is none."""
     policy = site.serving
     return policy.purchase_event if policy.exclude_bought or "bought" in wish.hide else None

@@ -11,6 +11,7 @@ from recsys.types import Frozen
 MOST_LISTED = 1000
 MOST_RECENT = 100
 MOST_OFFSET = 1000
+MOST_USERS = 1000
 USER = "Unknown users get what is popular; absent: an anonymous visitor."
 MODE = "blended: online and offline, in the site's proportion; the others: one of them first."
 
@@ -120,6 +121,19 @@ class RecommendationBody(_Filtered):
     only: list[Id] | None = Field(default=None, max_length=MOST_LISTED, description=MEANING["only"])
     exclude: list[Id] = Field(default=[], max_length=MOST_LISTED, description=MEANING["exclude"])
     recent: list[Id] = Field(default=[], max_length=MOST_RECENT, description=MEANING["recent"])
+    hide: list[Hide] = Field(default=[], max_length=10, description=HIDE)
+
+
+class BatchBody(_Filtered):
+    """One wish for many users, as a JSON body."""
+
+    user_ids: list[Id] = Field(
+        min_length=1, max_length=MOST_USERS, description="Answered in this order; unknown ones get what is popular."
+    )
+    k: Annotated[int, Field(ge=1, le=50, description="How many items for each.")] = 10
+    mode: Mode = Field(default="blended", description=MODE)
+    only: list[Id] | None = Field(default=None, max_length=MOST_LISTED, description=MEANING["only"])
+    exclude: list[Id] = Field(default=[], max_length=MOST_LISTED, description=MEANING["exclude"])
     hide: list[Hide] = Field(default=[], max_length=10, description=HIDE)
 
 

@@ -47,6 +47,15 @@ class Answer(TypedDict):
     items: list[RecommendedItem]
 
 
+class AnswerBatch(TypedDict):
+    """The answers for many users, all of one release."""
+
+    request_id: RequestId
+    site: SiteId
+    release_id: ReleaseId
+    answers: Annotated[list[Answer], Field(description="In the order of the user_ids; each with its own request_id.")]
+
+
 class ReleaseSummary(Frozen):
     """One line of a site's release list."""
 

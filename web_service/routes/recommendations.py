@@ -3,14 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
-from recsys.serving.contracts import Answer
+from recsys.serving.contracts import Answer, AnswerBatch
 from recsys.sites import SiteConfig
 from recsys.types import RequestId
 from web_service.answering import Wish, answer
+from web_service.answering_many import answer_many
 from web_service.auth import Guarded, needs
-from web_service.parameters import RecommendationBody, RecommendationQuery, SessionQuery
+from web_service.parameters import BatchBody, RecommendationBody, RecommendationQuery, SessionQuery
 from web_service.responses import JSON, as_bytes
 from web_service.services import InService, OfSite, Services
 
@@ -22,6 +24,10 @@ EXAMPLES = {
     "known user": {"value": {"user_id": "u00042", "k": 5}},
     "just looked at two items": {"value": {"user_id": "u00042", "recent": ["i0007", "i0012"], "k": 5}},
     "one category, without an item": {"value": {"k": 5, "category": "Books", "exclude": ["i0007"]}},
+}
+BATCH_EXAMPLES = {
+    "three users": {"value": {"user_ids": ["u00042", "u00043", "u00044"], "k": 5}},
+    "a mailing of what is new to them": {"value": {"user_ids": ["u00042"], "hide": ["seen"], "max_price": 50}},
 }
 
 
@@ -45,6 +51,27 @@ async def recommend_for_body(
 ) -> Response:
     """The same with a JSON body, for long lists and ids that hold commas."""
     return Response(await answer_question(service, site, body, request.state.request_id), media_type=JSON)
+
+
+@router.post("/recommendations/batch", response_model=AnswerBatch, summary="Recommend items to many users")
+async def recommend_to_many(
+    site: OfSite,
+    body: Annotated[BatchBody, Body(openapi_examples=BATCH_EXAMPLES)],
+    service: InService,
+    request: Request,
+) -> Response:
+    """The same wish for up to 1,000 users: the answer that each would get alone, as for a mailing.
+
+    Each answer counts as shown, and has a request_id of its own to be sent with what its user then does.
+    """
+    now, asked = datetime.now(UTC), vars(body).copy()
+    user_ids = asked.pop("user_ids")
+    wish = Wish(user_id=None, **asked)
+    request_id: RequestId = request.state.request_id
+    answers = await answer_many(service.standing, site, wish, user_ids, request_id=request_id, now=now)
+    sent = [orjson.Fragment(_sent(service, found, wish, now)) for found in answers]
+    head = {"request_id": request_id, "site": site.site, "release_id": answers[0]["release_id"]}
+    return Response(orjson.dumps({**head, "answers": sent}), media_type=JSON)
 
 
 @router.get("/session", response_model=Answer, summary="Continue an anonymous session")
@@ -71,6 +98,11 @@ async def answer_question(
 async def _answer(service: Services, site: SiteConfig, wish: Wish, request_id: RequestId) -> bytes:
     now = datetime.now(UTC)
     found = await answer(service.standing, site, wish, request_id=request_id, now=now)
+    return _sent(service, found, wish, now)
+
+
+def _sent(service: Services, found: Answer, wish: Wish, now: datetime) -> bytes:
+    """The answer as JSON; it is counted, and will be written down as an impression."""
     service.telemetry.count_answer(found, wish.mode, wish.k)
     body = as_bytes(found)
     if found["items"]:
