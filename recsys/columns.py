@@ -193,6 +193,22 @@ def source_share(source: str) -> str:
     return f"{source}_share"
 
 
+# --- what a ranker scores with at request time, packed ----------------------------------------------------------------
+FACTS: Final = "facts"
+"What is known of one user, or of one item."
+TASTES: Final = "tastes"
+"Of a user and categories."
+ENCOUNTERS: Final = "encounters"
+"Of a user and items."
+EVIDENCE: Final = "evidence"
+"What generators said of a user's candidates."
+
+
+def keys_of(kind: str) -> str:
+    """Column of what the values of a column are of: numbers of items or of categories."""
+    return f"{kind}_keys"
+
+
 # --- reports ----------------------------------------------------------------------------------------------------------
 K: Final = "k"
 HITS: Final = "hits"

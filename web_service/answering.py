@@ -12,6 +12,7 @@ from recsys.serving.told import Activity
 from recsys.sites import SiteConfig
 from recsys.types import ItemId, RequestId, UserId
 from web_service.blending import Candidate, Signal, blend, fill, online_candidates, popular_candidates
+from web_service.online_ranking import OnlineRanking
 from web_service.problems import Problem
 from web_service.standing import Standing
 
@@ -51,8 +52,16 @@ class Wish:
         return Filters(self.category, self.min_price, self.max_price, only)
 
 
-async def answer(standing: Standing, site: SiteConfig, wish: Wish, *, request_id: RequestId, now: datetime) -> Answer:
-    """``k`` items, or as many as may be shown.
+async def answer(
+    standing: Standing,
+    site: SiteConfig,
+    wish: Wish,
+    *,
+    request_id: RequestId,
+    now: datetime,
+    ranking: OnlineRanking | None = None,
+) -> Answer:
+    """``k`` items, or as many as may be shown; ``ranking`` orders a blended answer where the site wants it.
 
     Raises:
         Problem: 404 while the site has no live release.
@@ -67,7 +76,11 @@ async def answer(standing: Standing, site: SiteConfig, wish: Wish, *, request_id
     question = Question(site, wish, activity, slate or NO_SLATE, now)
     filters = wish.filters
     shelf = await reader.shelf(similar_to=question.similar_to, filters=filters, slates=[question.slate])
-    chosen, items = question.choose(shelf)
+    ranked = None
+    if ranking is not None and wish.mode == "blended":
+        online = question.online(shelf)
+        ranked = await ranking.order(site, reader.key, wish.user_id, question.slate.rows, online)
+    chosen, items = question.choose(shelf, ranked)
     missing = question.wanted - len(chosen)
     if missing > 0:
         more = await reader.catalogue(filters=filters, without=question.hidden | items.keys(), limit=missing)
@@ -96,8 +109,13 @@ class Question:
         half_life = timedelta(minutes=self.site.serving.online_half_life_minutes)
         return online_candidates(self.signals, shelf.similar, half_life=half_life, repeats=self.wish.repeats)
 
-    def choose(self, shelf: Shelf) -> tuple[list[Candidate], dict[ItemId, Item]]:
-        """The items by the rule of blending, and what is known of them; without those that only the catalogue has."""
+    def choose(
+        self, shelf: Shelf, ranked: Iterable[Candidate] | None = None
+    ) -> tuple[list[Candidate], dict[ItemId, Item]]:
+        """The items by the rule of blending, and what is known of them; without those that only the catalogue has.
+
+        ``ranked`` stands in the place of the online items and the slate.
+        """
         policy, wish, hidden, on_sale = self.site.serving, self.wish, self.hidden, shelf.items
         items: dict[ItemId, Item] = {}
 
@@ -109,7 +127,9 @@ class Question:
             return True
 
         online, popular = self.online(shelf), popular_candidates(shelf.popular)
-        if wish.mode == "blended":
+        if ranked is not None:
+            parts = [(1.0, ranked), (0.0, popular)]
+        elif wish.mode == "blended":
             weights = policy.blend
             parts = [(weights.online, online), (weights.offline, self.slate.rows), (weights.popular, popular)]
         else:

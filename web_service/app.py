@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
 import asyncpg
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from recsys.layout import Settings
 from recsys.serving.migrate import migrations
@@ -13,6 +15,9 @@ from web_service import problems
 from web_service.auth import Keys
 from web_service.impressions import ImpressionLog
 from web_service.keyring import Keyring
+from web_service.limits import Limits
+from web_service.load import Load
+from web_service.online_ranking import OnlineRanking, to_be_ranked
 from web_service.quick import Quick
 from web_service.responses import PROBLEMS
 from web_service.routes import events, health, items, page, recommendations, releases, sites, users
@@ -32,6 +37,13 @@ Ask for a slate, tell what the user did, ask again: the answer has changed, and 
 Errors are RFC 9457 problem documents that name the field and the reason.
 """
 
+FOR_PAGES: Final[dict[str, Any]] = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": ["Authorization", "Content-Type"],
+    "expose_headers": ["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
+}
+"""What pages of other origins may send and see, where they may ask at all. No cookies: there are none."""
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The app on ``settings``, by default those of the environment. Nothing is connected before it starts.
@@ -42,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     telemetry = Telemetry()
     book = SiteBook(settings.sites_dir)
+    load = Load(settings.recsys_request_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -52,6 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             spool = Spool(settings.recsys_home / "spool", most_bytes=settings.recsys_spool_megabytes << 20)
             taking = Taking(pool, standing, spool, telemetry)
             keyring = Keyring(app.state.keys, pool, settings.recsys_home / "keys.json")
+            ranking = OnlineRanking(settings, telemetry, lambda: to_be_ranked(book, standing))
             await asyncio.gather(keyring.start(), standing.start())
             app.state.services = Services(
                 settings=settings,
@@ -61,11 +75,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 standing=standing,
                 taking=taking,
                 impressions=impressions,
+                ranking=ranking,
                 migrations=migrations(),
             )
             tasks = [
                 asyncio.create_task(work)
-                for work in (impressions.run(), standing.run(), taking.run(), taking.catch_up(), keyring.run())
+                for work in (
+                    impressions.run(),
+                    standing.run(),
+                    taking.run(),
+                    taking.catch_up(),
+                    keyring.run(), load.run(),
+                    ranking.run(),
+                )
             ]
             yield
             await taking.drain()
@@ -77,6 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     await task
             spool.close()
             await snapshots.close()
+            ranking.close()
 
     app = FastAPI(
         title="Recommendations",
@@ -88,7 +111,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.keys = Keys(settings)
     app.add_middleware(Quick, state=app.state)  # the first is the innermost
+    app.add_middleware(
+        Limits, keys=app.state.keys, load=load, telemetry=telemetry, per_second=settings.recsys_requests_per_second
+    )
     app.add_middleware(Surroundings, telemetry=telemetry)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **FOR_PAGES)
     problems.install(app)
     for resource in (recommendations, items, events, users, releases, sites):
         app.include_router(resource.router, responses=PROBLEMS)

@@ -10,6 +10,7 @@ from recsys.layout import Settings
 from recsys.serving.migrate import Migration
 from recsys.sites import SiteConfig
 from web_service.impressions import ImpressionLog
+from web_service.online_ranking import OnlineRanking
 from web_service.sites import SiteBook
 from web_service.standing import Standing
 from web_service.taking import Taking
@@ -27,6 +28,7 @@ class Services:
     standing: Standing
     taking: Taking
     impressions: ImpressionLog
+    ranking: OnlineRanking
     migrations: list[Migration]
     "What the database should have."
 

@@ -84,6 +84,12 @@ class Standing:
             raise OSError("the database was not reached yet")
         return found
 
+    @property
+    def releases(self) -> list[ReleaseKey]:
+        """Releases that answer, or may have to from one moment to the next."""
+        known = [*self._wanted, *(reader.key for reader in self._readers.values())]
+        return list({release.release_id: release for release in known}.values())
+
     async def activity(self, site: SiteId, user_id: UserId, *, events: int, bought_by: str | None) -> Activity:
         """What the user did lately; from memory wherever that is complete."""
         told = self._told.get(site)

@@ -61,6 +61,18 @@ class Telemetry:
             registry=self.registry,
         )
 
+        self.refused = Counter(
+            "recsys_requests_refused",
+            "Requests not answered: overloaded, rate-limited or too-slow.",
+            ("why",),
+            registry=self.registry,
+        )
+        self.keys_refused = Counter(
+            "recsys_keys_refused",
+            "Keys that opened nothing: missing, unknown, expired, revoked, of another site or scope.",
+            ("why",),
+            registry=self.registry,
+        )
         self.spool = Gauge(
             "recsys_spool_bytes",
             "Events that wait on the host's disk for Postgres.",
@@ -77,6 +89,19 @@ class Telemetry:
             "recsys_news_seconds",
             "From an event's arrival in Postgres until a worker heard of it.",
             buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.ranking = Histogram(
+            "recsys_ranking_seconds",
+            "Time until a request had the ranker's scores.",
+            ("site",),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.unranked = Counter(
+            "recsys_unranked_answers",
+            "Answers blended although the site wants them ranked: late, absent, refused, failed or stranger.",
+            ("site", "kind"),
             registry=self.registry,
         )
 

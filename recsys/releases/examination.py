@@ -15,7 +15,7 @@ from recsys.releases.gating import gather
 from recsys.releases.incumbent import Incumbent
 from recsys.releases.judging import Judgement, judge
 from recsys.releases.manifest import ReleaseManifest
-from recsys.releases.moments import Log
+from recsys.releases.moments import Log, Moment
 from recsys.releases.rearranging import own_slates
 from recsys.releases.served import moment_served, served_slates
 
@@ -27,6 +27,8 @@ class Examination:
     judgement: Judgement
     served: pl.DataFrame
     "The slates of every user as they would be served, schema RECOMMENDATIONS."
+    moment: Moment
+    "What was known at ``as_of``."
     evidence: Evidence
     decision: GateDecision
 
@@ -64,7 +66,7 @@ def examine(
         incumbent=incumbent,
         refused=refused,
     )
-    return Examination(judgement, served, evidence, decide(judgement.report, log.site.gate, evidence))
+    return Examination(judgement, served, moment, evidence, decide(judgement.report, log.site.gate, evidence))
 
 
 def _judged(

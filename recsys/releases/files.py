@@ -13,6 +13,7 @@ import polars as pl
 
 from recsys.datasets.blobs import Blobs
 from recsys.errors import ReleaseError
+from recsys.serving.scoring import form as scoring
 from recsys.types import ReleaseId, SiteId
 
 TOP_POPULAR: Final = "top_popular.parquet"
@@ -43,6 +44,8 @@ EXPORTED: Final = (
     *SERVED, CANDIDATES_TRAIN, CANDIDATES_INFERENCE, CATBOOST_MODEL, RANKER, MANIFEST,
 )  # fmt: skip
 """What lies in the exchange folder, the manifest last."""
+AT_REQUEST_TIME: Final = (scoring.USERS, scoring.ITEMS, scoring.FORM)
+"""What lies there too where the site's ranker scores at request time."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,9 @@ class ReleaseFiles:
     def export(self, folder: Path) -> None:
         """Copies the release into ``folder``, over an earlier one; each file in one step, the manifest last."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MANIFEST).unlink(missing_ok=True)
-        for name in EXPORTED:
+        for name in (MANIFEST, *AT_REQUEST_TIME):
+            (folder / name).unlink(missing_ok=True)
+        for name in (*filter(self.has, AT_REQUEST_TIME), *EXPORTED):
             handle, aside = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
             with os.fdopen(handle, "wb") as file:
                 file.write(self.get_bytes(name))

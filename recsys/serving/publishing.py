@@ -4,7 +4,7 @@ What is live is moved in ``recsys.serving.lifecycle``; its functions are offered
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from recsys.serving.postgres import Cursor, transaction
 from recsys.serving.release_parts import PARTS, Part
 from recsys.serving.release_tables import LOCK_WAIT, attach, own_table, remove_tables
 from recsys.serving.retirement import retire
+from recsys.serving.scoring.parts import RANKER_PARTS
 from recsys.types import ReleaseId, SiteId
 
 __all__ = ["activate", "live_release", "publish", "record_release", "releases", "retire", "rollback"]
@@ -47,7 +48,8 @@ def publish(
     id is the same files. Users erased since the release's ``as_of`` are left out.
 
     ``folder`` holds the four files of ``recsys.serving.files.FILES``; ``manifest_rows`` says how many rows each of
-    these files has, by file name (other names are ignored).
+    these files has, by file name (other names are ignored). Where it counts those of ``RANKER_PARTS`` too, they travel
+    with the release.
 
     Raises:
         StoreError: rows written ≠ rows expected, a row that Postgres refuses, or no Postgres.
@@ -60,19 +62,21 @@ def publish(
             f"release {release_id}: the manifest counts no rows of {', '.join(missing)}; expected a count "
             f"of each of {', '.join(FILES)}"
         )
+    parts = [part for part in (*PARTS, *RANKER_PARTS) if part.file in manifest_rows]
     with transaction(dsn) as cursor:
         release = _require_publishable(cursor, site, release_id)
         if release.published:
-            return _counts(cursor, release_id)
+            return _counts(cursor, release_id, parts)
     remove_tables(dsn, release_id)
     with transaction(dsn) as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_WAIT,))
         release = _require_publishable(cursor, site, release_id)
-        for part in PARTS:
+        for part in parts:
             _write(cursor, part, release_id, folder)
-        counts = _require_counts(release_id, _counts(cursor, release_id), manifest_rows)
-        _leave_out_erased(cursor, site, release_id)
-        for part in PARTS:
+        counts = _require_counts(release_id, _counts(cursor, release_id, parts), manifest_rows)
+        for part in parts:
+            if c.USER_ID in part.columns:
+                _leave_out_erased(cursor, part.table, site, release_id)
             attach(cursor, part.table, release_id)
         cursor.execute(
             "UPDATE recsys.release SET published = true, removed_at = NULL WHERE release_id = %s", (release_id,)
@@ -137,9 +141,9 @@ def _one_ahead(texts: Iterator[io.BytesIO]) -> Iterator[io.BytesIO]:
             yield text
 
 
-def _counts(cursor: Cursor, release_id: ReleaseId) -> dict[str, int]:
+def _counts(cursor: Cursor, release_id: ReleaseId, parts: Sequence[Part]) -> dict[str, int]:
     counts = {}
-    for part in PARTS:
+    for part in parts:
         query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(part.counted), own_table(part.table, release_id))
         cursor.execute(query)
         row = cursor.fetchone()
@@ -149,7 +153,7 @@ def _counts(cursor: Cursor, release_id: ReleaseId) -> dict[str, int]:
 
 def _require_counts(release_id: ReleaseId, found: dict[str, int], expected: Mapping[str, int]) -> dict[str, int]:
     wrong = [
-        f"{name}: {found[name]} rows, expected {expected[name]}" for name in FILES if found[name] != expected[name]
+        f"{name}: {rows} rows, expected {expected[name]}" for name, rows in found.items() if rows != expected[name]
     ]
     if wrong:
         raise StoreError(
@@ -159,11 +163,11 @@ def _require_counts(release_id: ReleaseId, found: dict[str, int], expected: Mapp
     return found
 
 
-def _leave_out_erased(cursor: Cursor, site: SiteId, release_id: ReleaseId) -> None:
+def _leave_out_erased(cursor: Cursor, table: str, site: SiteId, release_id: ReleaseId) -> None:
     cursor.execute(
         sql.SQL(
             "DELETE FROM {} WHERE {} IN (SELECT e.user_id FROM recsys.erasure e, recsys.release r "
             "WHERE e.site = %s AND r.release_id = %s AND e.erased_at >= r.as_of)"
-        ).format(own_table("slate", release_id), sql.Identifier(c.USER_ID)),
+        ).format(own_table(table, release_id), sql.Identifier(c.USER_ID)),
         (site, release_id),
     )

@@ -1,4 +1,4 @@
-"""The tables of a release: four partitions, made aside, attached when whole, taken away unnoticed."""
+"""The tables of a release: a partition of each, made aside, attached when whole, taken away unnoticed."""
 
 import hashlib
 from typing import Final
@@ -8,7 +8,10 @@ from psycopg2 import sql
 from recsys.serving.postgres import Cursor, autocommit, transaction
 from recsys.types import ReleaseId
 
-KEYS: Final = {"item": "item_id", "popular": "category", "similar": "item_id", "slate": "user_id"}
+KEYS: Final = {
+    "item": "item_id", "popular": "category", "similar": "item_id", "slate": "user_id",
+    "ranker_file": "name", "ranker_item": "item_id", "ranker_user": "user_id",
+}  # fmt: skip
 """Tables of a release, and the key of each beside the release."""
 LOCK_WAIT: Final = "10s"
 "Longest wait for who else attaches or detaches; a failed attempt changes nothing."
@@ -16,7 +19,7 @@ LOCK_WAIT: Final = "10s"
 _OWN_TABLES: Final = """
 SELECT relname, pg_total_relation_size(oid) FROM pg_class
 WHERE relnamespace = 'recsys'::regnamespace AND relkind = 'r'
-    AND relname ~ '^(item|popular|similar|slate)_[0-9a-f]{24}$'
+    AND relname ~ '^(item|popular|similar|slate|ranker_file|ranker_item|ranker_user)_[0-9a-f]{24}$'
 """
 
 _ATTACHED: Final = """

@@ -22,6 +22,7 @@ from pydantic import (
 
 from recsys.sites.blend_policy import BlendPolicy
 from recsys.sites.gate_policy import GatePolicy
+from recsys.sites.online_ranking_policy import OnlineRankingPolicy
 from recsys.sites.predictor_policy import PredictorsPolicy
 from recsys.sites.ranker_policy import RankerPolicy
 from recsys.sites.reranking_policy import RerankingPolicy
@@ -165,6 +166,7 @@ class ServingPolicy(Frozen):
     "Ranked items kept per user."
     similar_size: Annotated[int, Field(ge=5, le=200)] = 50
     "Similar items kept per item."
+    online_ranking: OnlineRankingPolicy = OnlineRankingPolicy()
 
 
 class RetentionPolicy(Frozen):
@@ -236,6 +238,17 @@ class SiteConfig(Frozen):
             raise ValueError(
                 f"predictors.intent: found serving.purchase_event {self.serving.purchase_event!r}, expected one of "
                 f"{list(self.event_types)}; name the event that means bought"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_hand_arranges(self) -> "SiteConfig":
+        if self.serving.online_ranking.enabled and (
+            self.reranking.is_on or self.serving.repeats not in (None, "block")
+        ):
+            raise ValueError(
+                "serving.online_ranking.enabled: found true beside reranking, or serving.repeats other than block, "
+                "which rearrange what the ranker ordered and are not made again at request time; choose one of them"
             )
         return self
 

@@ -3,6 +3,7 @@
 from recsys.releases import files as f
 from recsys.releases.manifest import ReleaseManifest
 from recsys.serving.publishing import publish
+from recsys.serving.scoring.form import DOCUMENTS, FORM, ITEMS, USERS, Form
 from recsys.stages.context import StageContext, open_context
 from recsys.types import ReleaseId, SiteId
 
@@ -14,6 +15,7 @@ def run(
 
     Raises:
         ReleaseError: no such release, it was refused, or it has no ranked slates yet.
+        FeatureMismatch: its ranker reads other features than those that travel with it.
         StoreError: rows in Postgres ≠ rows in the manifest.
     """
     context = context or open_context()
@@ -22,4 +24,7 @@ def run(
     folder = context.settings.recsys_exchange_dir / site
     store.export(folder)
     expected: dict[str, int] = {name: manifest.files[name].rows or 0 for name in f.SERVED if name in manifest.files}
+    if FORM in manifest.files:
+        Form.model_validate(store.get_json(FORM)).require(store.get_json(f.RANKER))
+        expected |= {FORM: len(DOCUMENTS), **{name: manifest.files[name].rows or 0 for name in (ITEMS, USERS)}}
     return publish(context.dsn, site, release_id, folder, expected, by=by)

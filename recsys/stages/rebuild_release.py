@@ -9,7 +9,9 @@ from recsys.releases.identity import code_version
 from recsys.releases.lineage import Lineage
 from recsys.releases.manifest import ReleaseManifest, installed
 from recsys.releases.moments import Log
+from recsys.releases.ranker_parts import put_parts
 from recsys.releases.served import moment_served, served_slates
+from recsys.serving.scoring.form import FORM
 from recsys.stages.build_candidates import build
 from recsys.stages.context import StageContext, open_context
 from recsys.stages.train_ranker import train
@@ -66,8 +68,11 @@ def run(*, site: SiteId, release_id: ReleaseId, into: Path, context: StageContex
     ranker, written = train(config, copy)
     built = built.with_files(written)
     if f.RECOMMENDATIONS in manifest.files:
-        frame = served_slates(log, copy, built, moment_served(log, built), ranker)
+        moment = moment_served(log, built)
+        frame = served_slates(log, copy, built, moment, ranker)
         built = built.with_files({f.RECOMMENDATIONS: copy.put_frame(f.RECOMMENDATIONS, frame)})
+        if FORM in manifest.files:
+            built = built.with_files(put_parts(copy, built, ranker, moment))
     copy.put_json(f.MANIFEST, built.model_dump(mode="json"))
     files = {
         name: RebuiltFile(

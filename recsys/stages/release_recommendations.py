@@ -18,6 +18,7 @@ from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import Log
 from recsys.releases.page.findings import findings
 from recsys.releases.page.render import render
+from recsys.releases.ranker_parts import put_parts
 from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle
 from recsys.serving.contracts import ReleaseSummary
@@ -115,6 +116,8 @@ def _run(context: StageContext, site: SiteId, release_id: ReleaseId, by: str) ->
         ranked.append(found.served.height)
     decision = found.decision
     manifest = manifest.with_files({f.RECOMMENDATIONS: store.put_frame(f.RECOMMENDATIONS, found.served)})
+    if decision.accepted:
+        manifest = manifest.with_files(put_parts(store, manifest, ranker, found.moment))
     store.put_json(f.MANIFEST, manifest.model_dump(mode="json"))
     tracking = Tracking(context.tracking_uri, site)
     curve = tracking.curve(manifest.mlflow_run_id, CURVE) if manifest.mlflow_run_id else []

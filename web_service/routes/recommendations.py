@@ -97,7 +97,7 @@ async def answer_question(
 
 async def _answer(service: Services, site: SiteConfig, wish: Wish, request_id: RequestId) -> bytes:
     now = datetime.now(UTC)
-    found = await answer(service.standing, site, wish, request_id=request_id, now=now)
+    found = await answer(service.standing, site, wish, request_id=request_id, now=now, ranking=service.ranking)
     return _sent(service, found, wish, now)
 
 

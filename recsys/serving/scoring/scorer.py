@@ -1,0 +1,106 @@
+"""The ranker of one release, ready to score candidates of a user on this host."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from catboost import CatBoost, CatBoostError, FeaturesData
+from numpy.typing import NDArray
+
+from recsys import columns as c
+from recsys.errors import StoreError
+from recsys.serving.scoring.arrays import KINDS, open_arrays
+from recsys.serving.scoring.form import FORM, MODEL, RANKER, Form
+from recsys.serving.scoring.rows import Items, Known, Numbers, Rows, User, Values
+from recsys.serving.snapshot.snapshot import hash_of
+from recsys.types import ItemId, UserId
+
+NEVER: Final = -np.inf
+
+
+class Scorer:
+    """Scores as ``Ranker.score`` does, from the parts in one folder. Reading and scoring change nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens and checks the folder.
+
+        Raises:
+            StoreError: a file is missing, cut or changed, or is no model.
+            FeatureMismatch: the ranker was trained on other features than the parts hold.
+        """
+        self._arrays = open_arrays(folder)
+        self.form = Form.model_validate_json((folder / FORM).read_bytes())
+        ranker = json.loads((folder / RANKER).read_bytes())
+        self.form.require(ranker)
+        model = (folder / MODEL).read_bytes()
+        if hashlib.sha256(model).hexdigest() != self.form.model_sha256:
+            raise StoreError(f"{folder.name}: found another {MODEL} than the release was made with; build it again")
+        try:
+            self._model = CatBoost().load_model(blob=model)
+        except CatBoostError as fault:
+            raise StoreError(f"{folder.name}: found no model in {MODEL}: {fault}") from fault
+        numeric = [name for name in ranker["features"]["names"] if name not in ranker["features"]["categorical"]]
+        self._rows = Rows(self.form, numeric)
+        self._shares = [place for place, name in enumerate(numeric) if name.endswith(c.source_share(""))]
+        self._prior_weight: float = ranker["policy"]["prior_weight"]
+        self._words = np.array([category.encode() for category in self.form.categories], dtype=object)
+        self._items = Items(
+            self._arrays["item_facts"].reshape(-1, len(self.form.items)),
+            self._arrays["item_categories"],
+        )
+
+    def scores(self, user_id: UserId, items: Sequence[ItemId]) -> NDArray[np.float64] | None:
+        """One number per item, higher is shown earlier; -inf for an item that the release does not know.
+
+        None for a user of whom nothing is known.
+        """
+        user = self._user(user_id)
+        if user is None:
+            return None
+        numbers = self._find("item", items)
+        scores = np.full(len(items), NEVER)
+        known = np.flatnonzero(numbers >= 0)
+        if len(known):
+            rows = self._rows.of(user, self._items, numbers[known])
+            scores[known] = self._scored(rows, self._items.categories[numbers[known]])
+        return scores
+
+    def rows(self, user_id: UserId, items: Sequence[ItemId]) -> Values | None:
+        """The numeric features of known items, in the ranker's order; None for a user of whom nothing is known."""
+        user = self._user(user_id)
+        return None if user is None else self._rows.of(user, self._items, self._find("item", items))
+
+    def _scored(self, rows: Values, categories: Numbers) -> NDArray[np.float64]:
+        prior = np.zeros(len(rows))
+        for place in self._shares:
+            prior += np.nan_to_num(rows[:, place].astype(np.float64), nan=0.0)
+        words = self._words[categories][:, None]
+        table = FeaturesData(num_feature_data=rows, cat_feature_data=words)
+        corrections: NDArray[np.float64] = self._model.predict(table, thread_count=1)
+        return self._prior_weight * prior + corrections
+
+    def _user(self, user_id: UserId) -> User | None:
+        row = int(self._find("user", [user_id])[0])
+        if row < 0:
+            return None
+        width = len(self.form.users)
+        known = {kind: self._known(kind, row) for kind in KINDS}
+        return User(self._arrays["user_facts"][row * width : (row + 1) * width], **known)
+
+    def _known(self, kind: str, row: int) -> Known:
+        start, end = (int(place) for place in self._arrays[f"{kind}_at"][row : row + 2])
+        width = len(getattr(self.form, kind))
+        values = self._arrays[kind][start * width : end * width].reshape(-1, width)
+        return Known(self._arrays[c.keys_of(kind)][start:end], values)
+
+    def _find(self, kind: str, identifiers: Sequence[str]) -> Numbers:
+        """The number of each; -1 for one that is not in the release."""
+        hashes, numbers = self._arrays[f"{kind}_hashes"], self._arrays[f"hashed_{kind}s"]
+        wanted = np.fromiter(map(hash_of, identifiers), np.uint64, count=len(identifiers))
+        if not len(hashes):
+            return np.full(len(wanted), -1, dtype=np.int64)
+        place = np.minimum(np.searchsorted(hashes, wanted), len(hashes) - 1)
+        return np.where(hashes[place] == wanted, numbers[place].astype(np.int64), -1)

@@ -1,0 +1,183 @@
+"""The release's ranker orders what is shown at request time, within its budget; without it answers go on."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from recsys import columns as c
+from recsys.local.servers.postgres import create_database
+from recsys.serving import publishing
+from recsys.serving.migrate import migrate
+from recsys.serving.postgres import transaction
+from recsys.serving.scoring.form import MODEL
+from recsys.testing.ranked_release import AS_OF, SITE, make_ranked_release
+from tests.web_service.conftest import until
+
+NAME = "ranked_shop"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_ranked_release(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def published(postgres, made, tmp_path_factory):
+    """Settings of a site whose live release has a ranker; nobody has told it anything."""
+    create_database(postgres, "web_ranked")
+    chosen = {
+        "recsys_postgres_database": "web_ranked",
+        "recsys_sites_dir": tmp_path_factory.mktemp("sites"),
+        "recsys_snapshot_users": 1000,
+    }
+    settings = postgres.model_copy(update=chosen)
+    migrate(settings.postgres_dsn())
+    folder = tmp_path_factory.mktemp("exchange")
+    made.store.export(folder)
+    publishing.record_release(settings.postgres_dsn(), NAME, "first", as_of=AS_OF, at=AS_OF, state="gated")
+    publishing.publish(settings.postgres_dsn(), NAME, "first", folder, made.rows)
+    publishing.activate(settings.postgres_dsn(), NAME, "first", AS_OF)
+    return settings
+
+
+@pytest.fixture
+def shop(published, tmp_path):
+    """The same on a host of its own; ``online_ranking`` is the site's policy."""
+    with transaction(published.postgres_dsn()) as cursor:
+        cursor.execute("TRUNCATE recsys.event, recsys.impression, recsys.erasure")
+
+    def with_policy(**policy):
+        site = yaml.safe_load(SITE)
+        site["serving"]["online_ranking"] |= policy
+        (published.recsys_sites_dir / f"{NAME}.yaml").write_text(yaml.safe_dump(site))
+        return published.model_copy(update={"recsys_home": tmp_path})
+
+    return with_policy
+
+
+def ask(client, **question):
+    response = client.get(f"/v1/{NAME}/recommendations", params=question)
+    assert response.status_code == 200, response.text
+    return response.json()["items"]
+
+
+def look_at(client, user, item):
+    told = {"user_id": user, "item_id": item, "event_type": "view", "timestamp": datetime.now(UTC).isoformat()}
+    assert client.post(f"/v1/{NAME}/events", json=told).status_code == 202
+
+
+def metric(client, start):
+    lines = client.get("/metrics").text.splitlines()
+    return next((float(line.removeprefix(start)) for line in lines if line.startswith(start)), 0.0)
+
+
+def ranked(client):
+    return metric(client, f'recsys_ranking_seconds_count{{site="{NAME}"}}')
+
+
+def unranked(client, kind):
+    return metric(client, f'recsys_unranked_answers_total{{kind="{kind}",site="{NAME}"}}')
+
+
+def warmed(client, user, item):
+    """Asks until the ranker is there."""
+    until(lambda: ask(client, user_id=user, recent=item) and ranked(client) > 0, seconds=60)
+
+
+def test_offline_and_online_items_stand_in_the_rankers_order(serve, shop, made):
+    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
+    with serve(shop()) as client:
+        before = ask(client, user_id=user, k=20)
+        warmed(client, user, item)
+        look_at(client, user, item)
+        items = ask(client, user_id=user, k=50)
+
+        scores = [shown["score"] for shown in items]
+        assert scores == sorted(scores, reverse=True)
+        assert {shown["source"].partition(":")[0] for shown in items} == {"ranked", "similar"}
+        assert all(shown["because"] == [item] for shown in items if shown["source"] == "similar")
+        assert items != before
+        assert ask(client, user_id=user, k=20, mode="offline") == before
+        assert len({shown["item_id"] for shown in items}) == len(items)
+        assert ask(client, user_id=user, k=20) + ask(client, user_id=user, k=30, offset=20) == items
+        assert unranked(client, "late") == unranked(client, "failed") == 0
+
+
+def test_who_did_nothing_lately_gets_the_slate_unscored(serve, shop, made):
+    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
+    with serve(shop()) as client:
+        warmed(client, user, item)
+        count = ranked(client)
+        assert [shown["source"].partition(":")[0] for shown in ask(client, user_id=user)] == ["ranked"] * 10
+        assert ranked(client) == count
+
+
+def test_a_stranger_is_answered_by_blending(serve, shop, made):
+    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
+    with serve(shop()) as client:
+        warmed(client, user, item)
+        assert ask(client, user_id="nobody", recent=item)[0]["because"] == [item]
+        assert unranked(client, "stranger") == 1
+
+
+def test_over_budget_the_answer_is_blended(serve, shop, made):
+    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
+    with serve(shop(enabled=False)) as client:
+        blended = ask(client, user_id=user, recent=item)
+    with serve(shop(budget_ms=0)) as client:
+        until(lambda: ask(client, user_id=user, recent=item) and unranked(client, "late"), seconds=60)
+        assert ask(client, user_id=user, recent=item) == blended
+        assert ranked(client) == 0
+
+
+@pytest.mark.parametrize("name", [MODEL, c.EVIDENCE])
+def test_a_broken_part_is_refused_and_made_again(serve, shop, made, name):
+    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
+    settings = shop()
+    with serve(settings) as client:
+        warmed(client, user, item)
+    (folder,) = (settings.recsys_home / "snapshots" / NAME).glob("*.ranker")
+    broken = (folder / name).read_bytes()
+    (folder / name).write_bytes(broken[: len(broken) // 2])
+    with serve(settings) as client:
+        until(lambda: ask(client, user_id=user, recent=item) and unranked(client, "refused"), seconds=60)
+        assert not folder.exists()
+        assert len(ask(client, user_id=user, recent=item)) == 10
+
+
+def test_a_release_without_its_parts_is_answered_by_blending(serve, shop, made, published):
+    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
+    with transaction(published.postgres_dsn()) as cursor:
+        cursor.execute("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM recsys.ranker_file")
+        cursor.execute("UPDATE recsys.ranker_file SET name = name || '.away'")
+    try:
+        with serve(shop()) as client:
+            assert len(ask(client, user_id=user, recent=item)) == 10
+            assert unranked(client, "absent") == 1
+    finally:
+        with transaction(published.postgres_dsn()) as cursor:
+            cursor.execute("UPDATE recsys.ranker_file SET name = replace(name, '.away', '')")
+
+
+def test_a_site_that_does_not_ask_for_it_loads_nothing(shop):
+    settings = shop(enabled=False)
+    code = """
+import asyncio, sys
+from recsys.layout import Settings
+from web_service.app import create_app
+async def live():
+    app = create_app(Settings())
+    async with app.router.lifespan_context(app):
+        await asyncio.sleep(2)
+asyncio.run(live())
+print(*sorted({"catboost", "pandas", "numpy", "polars"} & sys.modules.keys()))
+"""
+    environment = {**os.environ, **settings.environment()}
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.split() == []
+    assert not list(settings.recsys_home.rglob("*.ranker"))

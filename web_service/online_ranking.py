@@ -1,0 +1,184 @@
+"""The release's ranker in this worker: orders what a user could be shown, offline and online candidates alike.
+
+It scores in a thread, within the site's budget. Whatever keeps it from doing so, the answer is blended as if there were
+no ranker, and the reason is counted. Sites that do not ask for it cost nothing: no library is loaded, no file made.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+from recsys.errors import ConfigError, FeatureMismatch, RecsysError, StoreError
+from recsys.layout import Settings
+from recsys.serving.reading import ReleaseKey
+from recsys.sites import SiteConfig
+from recsys.types import ItemId, ReleaseId, SiteId, UserId
+from web_service.blending import Candidate
+from web_service.problems import Problem
+from web_service.sites import SiteBook
+from web_service.standing import Standing
+from web_service.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from recsys.serving.scoring.scorer import Scorer
+
+log = logging.getLogger(__name__)
+
+SUFFIX: Final = ".ranker"
+LOOK_AGAIN: Final = 1.0
+"""Seconds between two looks at which releases need their ranker."""
+AGAIN: Final = 30.0
+"""Seconds until parts that could not be made or opened are tried again."""
+MAKE: Final = (sys.executable, "-m", "recsys.serving.scoring")
+
+
+class _Unranked(Exception):
+    """There are no scores, and why."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+class OnlineRanking:
+    """The rankers of the releases that answer, or may soon have to."""
+
+    def __init__(self, settings: Settings, telemetry: Telemetry, wanted: Callable[[], Iterable[ReleaseKey]]) -> None:
+        """``wanted``: those releases, of sites that want their items ranked."""
+        self._settings = settings
+        self._telemetry = telemetry
+        self._wanted = wanted
+        self._folder = settings.recsys_home / "snapshots"
+        self._scorers: dict[ReleaseId, Scorer] = {}
+        self._not_before: dict[ReleaseId, float] = {}
+        self._refused: set[ReleaseId] = set()
+        self._thread = ThreadPoolExecutor(1, "ranking")
+
+    async def order(
+        self,
+        site: SiteConfig,
+        release: ReleaseKey,
+        user_id: UserId | None,
+        offline: Iterable[Candidate],
+        online: Iterable[Candidate],
+    ) -> list[Candidate] | None:
+        """The candidates of both lists with the ranker's scores, best first; None: blend them.
+
+        Each keeps its source and reasons, those of the offline list where it is in both. Without online candidates
+        there is nothing to do: the offline list is in the ranker's order.
+        """
+        if not site.serving.online_ranking.enabled or user_id is None:
+            return None
+        heard = list(online)
+        if not heard:
+            return None
+        candidates = {candidate[0]: candidate for candidate in (*heard, *offline)}
+        try:
+            scores = await self._scores(site, release.release_id, user_id, list(candidates))
+        except _Unranked as reason:
+            self._telemetry.unranked.labels(site.site, reason.kind).inc()
+            return None
+        pairs = zip(scores, candidates.values(), strict=True)
+        ranked = sorted(pairs, key=lambda pair: (-pair[0], pair[1][0]))
+        return [(item_id, score, source, because) for score, (item_id, _, source, because) in ranked]
+
+    async def _scores(
+        self, site: SiteConfig, release_id: ReleaseId, user_id: UserId, items: list[ItemId]
+    ) -> list[float]:
+        scorer = self._scorers.get(release_id)
+        if scorer is None:
+            raise _Unranked("refused" if release_id in self._refused else "absent")
+        started = perf_counter()
+        scoring = asyncio.get_running_loop().run_in_executor(self._thread, scorer.scores, user_id, items)
+        try:
+            scores = await asyncio.wait_for(scoring, site.serving.online_ranking.budget_ms / 1000)
+        except TimeoutError:
+            raise _Unranked("late") from None
+        except Exception as fault:
+            log.exception("the ranker of release %s gave no scores", release_id)
+            raise _Unranked("failed") from fault
+        self._telemetry.ranking.labels(site.site).observe(perf_counter() - started)
+        if scores is None:
+            raise _Unranked("stranger")
+        values: list[float] = scores.tolist()
+        return values
+
+    async def run(self) -> None:
+        """Keeps the wanted rankers ready, until cancelled."""
+        while True:
+            wanted = {release.release_id: release for release in self._wanted()}
+            for release in wanted.values():
+                if release.release_id not in self._scorers:
+                    await self._open(release)
+            self._forget(wanted.keys())
+            await asyncio.sleep(LOOK_AGAIN)
+
+    def close(self) -> None:
+        """Nothing is scored any more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _forget(self, wanted: Iterable[ReleaseId]) -> None:
+        kept = set(wanted)
+        for release_id in self._scorers.keys() - kept:
+            del self._scorers[release_id]
+        self._refused &= kept
+        for path in self._folder.glob(f"*/*{SUFFIX}"):
+            if path.name.removesuffix(SUFFIX) not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+    async def _open(self, release: ReleaseKey) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._not_before.get(release.release_id, 0.0):
+            return
+        path = self._folder / release.site / f"{release.release_id}{SUFFIX}"
+        try:
+            if not path.exists():
+                await self._make(release, path)
+            self._scorers[release.release_id] = await asyncio.to_thread(_opened, path)
+            self._refused.discard(release.release_id)
+        except RecsysError as fault:
+            log.warning("release %s is not ranked at request time: %s", release.release_id, fault)
+            self._not_before[release.release_id] = now + AGAIN
+            if isinstance(fault, FeatureMismatch) or path.exists():
+                self._refused.add(release.release_id)
+            shutil.rmtree(path, ignore_errors=True)
+
+    async def _make(self, release: ReleaseKey, path: Path) -> None:
+        command = (*MAKE, release.release_id, str(path), str(self._settings.recsys_snapshot_users))
+        environment = {**os.environ, **self._settings.environment()}
+        making = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.PIPE)
+        try:
+            _, said = await making.communicate()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                making.terminate()
+            await making.wait()
+            raise
+        if making.returncode:
+            raise StoreError(said.decode(errors="replace").strip().rpartition("\n")[2])
+
+
+def to_be_ranked(book: SiteBook, standing: Standing) -> list[ReleaseKey]:
+    """Releases that answer, or may soon have to, of sites that want their items ranked."""
+
+    def wants(site: SiteId) -> bool:
+        try:
+            return book.get(site).serving.online_ranking.enabled
+        except (Problem, ConfigError):
+            return False
+
+    return [release for release in standing.releases if wants(release.site)]
+
+
+def _opened(path: Path) -> "Scorer":
+    """Loads the libraries that scoring needs with the first ranker: no other site's worker has them."""
+    from recsys.serving.scoring.scorer import Scorer
+
+    return Scorer(path)
