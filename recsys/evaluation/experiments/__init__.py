@@ -1,0 +1,1 @@
+"""Experiments: what users did in each arm, how sure it is, and what follows."""

@@ -1,0 +1,140 @@
+"""Each outcome, with its sentence, from outcomes of users that were drawn with a known truth."""
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsys import columns as c
+from recsys.evaluation.experiments.decision import decide
+from recsys.evaluation.experiments.evidence import evidence
+from recsys.evaluation.experiments.levels import Levels
+from recsys.evaluation.experiments.metrics import METRICS
+from recsys.evaluation.experiments.outcomes import OUTCOMES
+from recsys.events.schema import filled
+from recsys.sites.experiment import Arm, Guardrail, Metric
+
+START = datetime(2026, 5, 4, tzinfo=UTC)
+HOURS = 240
+
+
+def outcomes(lift=0.0, *, users=4000, lost=0.0, slower=0.0, failing=0.0, arms=("control", "fresh")) -> pl.DataFrame:
+    """A visit of every user on each of ten days; ``fresh`` differs in what is told."""
+    rng = np.random.default_rng(7)
+    user = np.repeat(np.arange(users), 10)
+    fresh = user % len(arms) == 1
+    rows = pl.DataFrame(
+        {
+            c.USER_ID: [f"u{number:05}" for number in user],
+            c.ARM: [arms[number % len(arms)] for number in user],
+            c.TIMESTAMP: [START + timedelta(hours=24 * (place % 10) + 9) for place in range(len(user))],
+            c.SLATES: np.ones(len(user)),
+            c.SHOWN: np.full(len(user), 10.0),
+            c.CLICKED: rng.binomial(10, 0.05 * (1 + lift * fresh)).astype(float),
+            c.REQUESTS: np.ones(len(user)),
+            c.LATENCY_MS: rng.lognormal(3 + np.log1p(slower) * fresh, 0.3),
+            c.REQUESTS_FAILED: rng.binomial(1, 0.02 * failing * fresh).astype(float),
+        }
+    ).filter(~(pl.Series(fresh) & (pl.Series(user) % 100 < 100 * lost)))
+    return filled(rows, OUTCOMES).fill_null(0.0).sort(c.USER_ID, c.TIMESTAMP)
+
+
+def decisions(experiment, rows, **more):
+    found = evidence(experiment, rows, start=START, looks=HOURS, **more)
+    return [decide(experiment, found, look=look)[0] for look in range(HOURS)]
+
+
+def first(found):
+    return next(each for each in found if each.outcome != "continue")
+
+
+def test_a_gain_is_promoted_once_the_shortest_time_is_over(experiment):
+    found = decisions(experiment(min_hours=100), outcomes(lift=0.3))
+    assert (first(found).outcome, first(found).hours) == ("promote", 100)
+    assert "surely a gain" in first(found).reason
+    assert "100 hours are not over" in found[98].reason
+
+
+def test_a_loss_is_aborted_before(experiment):
+    decision = first(decisions(experiment(min_hours=100), outcomes(lift=-0.3)))
+    assert (decision.outcome, decision.hours < 100) == ("abort", True)
+    assert "ctr is worse than control's by at least" in decision.reason
+
+
+def test_a_gain_that_is_too_small_is_not_promoted(experiment):
+    assert decisions(experiment(min_lift=0.3), outcomes(lift=0.2))[-1].outcome == "continue"
+
+
+def test_what_stays_open_is_inconclusive_at_the_end(experiment):
+    found = decisions(experiment(min_hours=24, max_hours=200), outcomes())
+    assert (first(found).outcome, first(found).hours) == ("inconclusive", 200)
+    assert "After 200 hours ctr differs by -" in first(found).reason
+
+
+@pytest.mark.parametrize(
+    ("metric", "harm", "says"),
+    [
+        ("latency", {"slower": 0.4}, "latency became worse by at least"),
+        ("errors", {"failing": 1.0}, "errors became worse"),
+    ],
+)
+def test_a_broken_guardrail_aborts_whatever_is_won(experiment, metric, harm, says):
+    tried = experiment(guardrails=(Guardrail(metric=metric, max_harm=0.1),))
+    decision = first(decisions(tried, outcomes(lift=0.3, **harm)))
+    assert (decision.outcome, says in decision.reason) == ("abort", True)
+    assert first(decisions(tried, outcomes(lift=0.3))).outcome == "promote"
+
+
+def test_lost_users_abort_and_no_figure_is_trusted(experiment):
+    decision = first(decisions(experiment(), outcomes(lift=0.3, lost=0.2)))
+    assert decision.outcome == "abort"
+    assert decision.reason.startswith("Users are not split as declared: control ")
+
+
+def test_few_users_are_not_judged(experiment):
+    decision = decisions(experiment(), outcomes(lift=-0.9, users=300))[-1]
+    assert (decision.outcome, decision.reason) == ("continue", "An arm has 150 users, judged are at least 200.")
+
+
+def test_each_challenger_has_its_own_decision(experiment):
+    arms = tuple(Arm(name=name, share=0.25) for name in ("control", "fresh", "same", "other"))
+    tried = experiment(arms=arms, min_hours=24)
+    rows = outcomes(lift=-0.5, users=8000, arms=tuple(arm.name for arm in arms))
+    found = decide(tried, evidence(tried, rows, start=START, looks=HOURS))
+    assert [(each.arm, each.outcome) for each in found] == [
+        ("fresh", "abort"),
+        ("same", "continue"),
+        ("other", "continue"),
+    ]
+
+
+def test_what_lies_outside_the_experiment_is_not_counted(experiment):
+    rows = outcomes(lift=0.3)
+    late = rows.with_columns(pl.col(c.TIMESTAMP) + timedelta(hours=HOURS))
+    assert decisions(experiment(), late)[-1].reason == "An arm has 0 users, judged are at least 200."
+
+
+def test_users_known_from_before_make_it_surer(experiment):
+    rows = outcomes(lift=0.1)
+    known = rows.group_by(c.USER_ID).agg(pl.col(c.CLICKED).sum().cast(pl.Float64).alias(c.BEFORE))
+    widths = []
+    for before in (None, known):
+        series = evidence(experiment(), rows, start=START, looks=HOURS, before=before).series["fresh"]["ctr"]
+        widths.append(series.high[-1] - series.low[-1])
+    assert widths[1] < 0.8 * widths[0]
+
+
+def test_the_chance_of_a_wrong_decision_is_shared_out_whole(experiment):
+    three = tuple(Arm(name=name, share=share) for name, share in (("control", 0.5), ("a", 0.25), ("b", 0.25)))
+    levels = Levels.of(experiment(arms=three, guardrails=(Guardrail(metric="latency"), Guardrail(metric="errors"))))
+    promotions, aborts = 2 * levels.interval / 2, 2 * 3 * levels.abort / 2 + levels.split
+    assert (promotions, aborts) == (pytest.approx(0.025), pytest.approx(0.025))
+
+
+def test_every_metric_that_can_be_configured_is_defined():
+    assert set(get_args(Metric)) == set(METRICS)
+    assert {name for each in METRICS.values() for name in (each.numerator, each.denominator or c.SHOWN)} <= set(
+        OUTCOMES
+    )
