@@ -85,6 +85,14 @@ class Settings(BaseSettings):
     recsys_require_keys: bool = False
     "Ask for API keys on loopback too, e.g. behind a proxy on the same machine."
 
+    recsys_requests_per_second: float = Field(default=0.0, ge=0.0)
+    """How many requests of one API key, or of one address without, a process of the web service answers; ten seconds'
+    worth may come at once, and more are told to wait. 0: as many as it can."""
+    recsys_request_seconds: float = Field(default=15.0, gt=0.0)
+    "Longest that the web service works on one request."
+    recsys_cors_origins: str = ""
+    "Whose pages may ask the web service from a browser: https://shop.example …, separated by blanks; empty: nobody's."
+
     recsys_jupyter_port: int = 8888
     recsys_jupyter_token: SecretStr = SecretStr("")
 
@@ -98,6 +106,10 @@ class Settings(BaseSettings):
     "What Postgres says of itself, where Prometheus' exporter is installed."
     recsys_grafana_password: SecretStr = SecretStr("")
     "Of Grafana's user admin, in docker-compose.yaml."
+
+    @property
+    def cors_origins(self) -> list[str]:
+        return self.recsys_cors_origins.split()
 
     @property
     def sites_dir(self) -> Path:

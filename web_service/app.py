@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
 
 import asyncpg
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from recsys.layout import Settings
 from recsys.serving.migrate import migrations
@@ -13,6 +15,8 @@ from web_service import problems
 from web_service.auth import Keys
 from web_service.impressions import ImpressionLog
 from web_service.keyring import Keyring
+from web_service.limits import Limits
+from web_service.load import Load
 from web_service.online_ranking import OnlineRanking, to_be_ranked
 from web_service.quick import Quick
 from web_service.responses import PROBLEMS
@@ -33,6 +37,13 @@ Ask for a slate, tell what the user did, ask again: the answer has changed, and 
 Errors are RFC 9457 problem documents that name the field and the reason.
 """
 
+FOR_PAGES: Final[dict[str, Any]] = {
+    "allow_methods": ["GET", "POST"],
+    "allow_headers": ["Authorization", "Content-Type"],
+    "expose_headers": ["X-Request-ID", "Retry-After", "RateLimit", "RateLimit-Policy"],
+}
+"""What pages of other origins may send and see, where they may ask at all. No cookies: there are none."""
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The app on ``settings``, by default those of the environment. Nothing is connected before it starts.
@@ -43,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     telemetry = Telemetry()
     book = SiteBook(settings.sites_dir)
+    load = Load(settings.recsys_request_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -74,6 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     taking.run(),
                     taking.catch_up(),
                     keyring.run(),
+                    load.run(),
                     ranking.run(),
                 )
             ]
@@ -99,7 +112,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.keys = Keys(settings)
     app.add_middleware(Quick, state=app.state)  # the first is the innermost
+    app.add_middleware(
+        Limits, keys=app.state.keys, load=load, telemetry=telemetry, per_second=settings.recsys_requests_per_second
+    )
     app.add_middleware(Surroundings, telemetry=telemetry)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **FOR_PAGES)
     problems.install(app)
     for resource in (recommendations, items, events, users, releases, sites):
         app.include_router(resource.router, responses=PROBLEMS)

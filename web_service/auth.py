@@ -58,6 +58,7 @@ class Keys:
                 "where API keys are needed; set them in .env, or listen on 127.0.0.1 only"
             )
         self._operator = _operator_keys({scope: key for scope, key in said.items() if key})
+        self._origins = frozenset(settings.cors_origins)
         self._known = self._operator
         self._all_known = False
         self.used: dict[str, float] = {}
@@ -79,7 +80,7 @@ class Keys:
                 the request, as ``refused``.
         """
         if not self.needed:
-            _require_own_page(asked)
+            self._require_own_page(asked)
             return _noted(asked, ANYBODY)
         key = self._find(asked)
         if isinstance(key, str):
@@ -99,10 +100,15 @@ class Keys:
             )
         return key
 
+    def of(self, asked: Asked) -> Key | None:
+        """The key that came with the request and is valid now; None without one."""
+        found = self._find(asked)
+        return found if isinstance(found, Key) else None
+
     def oversees(self, asked: Asked) -> bool:
         """Whether the request may hear of all sites: it came with a key for all of them, or needs none."""
-        key = self._find(asked) if self.needed else ANYBODY
-        return isinstance(key, Key) and key.site is None and "read" in key.opens
+        key = self.of(asked) if self.needed else ANYBODY
+        return key is not None and key.site is None and "read" in key.opens
 
     def _find(self, asked: Asked) -> Key | str:
         """The key of the request, or why it has none."""
@@ -119,6 +125,21 @@ class Keys:
                 return why
         self.used[key.key_id] = now
         return key
+
+    def _require_own_page(self, asked: Asked) -> None:
+        """Without keys, a page of another origin in this machine's browser must not change anything."""
+        if asked["method"] in SAFE_METHODS:
+            return
+        said = dict(asked["headers"])
+        origin = said.get(b"origin")
+        if origin is None or urlsplit(origin).netloc == said.get(b"host") or origin.decode("latin-1") in self._origins:
+            return
+        raise Problem(
+            403,
+            "forbidden",
+            "found a request from a page of another origin; expected the service's own page, one of "
+            "RECSYS_CORS_ORIGINS, or a client outside a browser",
+        )
 
     def _refusal(self, why: str, scope: Scope) -> Problem:
         if why == "unknown" and not self._all_known:
@@ -182,18 +203,3 @@ def _operator_keys(said: dict[Scope, str]) -> dict[bytes, Key]:
         digest(key.encode()): Key(f"operator-{max(scopes, key=SCOPES.index)}", frozenset(scopes))
         for key, scopes in opens.items()
     }
-
-
-def _require_own_page(asked: Asked) -> None:
-    """Without keys, a page of another origin in this machine's browser must not change anything."""
-    if asked["method"] in SAFE_METHODS:
-        return
-    said = dict(asked["headers"])
-    origin = said.get(b"origin")
-    if origin is None or urlsplit(origin).netloc == said.get(b"host"):
-        return
-    raise Problem(
-        403,
-        "forbidden",
-        "found a request from a page of another origin; expected the service's own page, or a client outside a browser",
-    )

@@ -40,6 +40,8 @@ TITLES: Final[dict[str, str]] = {
     "store-unavailable": "The database does not answer",
     "no-room": "There is no room for more events",
     "overloaded": "Too much waits already",
+    "rate-limited": "The client's share is used up",
+    "too-slow": "The answer took too long",
     "http-error": "The request failed",
     "internal-error": "Something went wrong here",
 }

@@ -61,6 +61,18 @@ class Telemetry:
             registry=self.registry,
         )
 
+        self.refused = Counter(
+            "recsys_requests_refused",
+            "Requests not answered: overloaded, rate-limited or too-slow.",
+            ("why",),
+            registry=self.registry,
+        )
+        self.keys_refused = Counter(
+            "recsys_keys_refused",
+            "Keys that opened nothing: missing, unknown, expired, revoked, of another site or scope.",
+            ("why",),
+            registry=self.registry,
+        )
         self.spool = Gauge(
             "recsys_spool_bytes",
             "Events that wait on the host's disk for Postgres.",

@@ -23,6 +23,7 @@ NEEDS = {
     ("GET", "/v1/sites"): "read",
     ("GET", "/v1/{site}/recommendations"): "read",
     ("POST", "/v1/{site}/recommendations"): "read",
+    ("POST", "/v1/{site}/recommendations/batch"): "read",
     ("GET", "/v1/{site}/session"): "read",
     ("GET", "/v1/{site}/items"): "read",
     ("GET", "/v1/{site}/items/{item_id:path}/similar"): "read",
