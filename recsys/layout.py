@@ -6,6 +6,7 @@ defaults below; the first that knows a name wins. What a site *does* is configur
 
 import os
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr
@@ -90,6 +91,8 @@ class Settings(BaseSettings):
     worth may come at once, and more are told to wait. 0: as many as it can."""
     recsys_request_seconds: float = Field(default=15.0, gt=0.0)
     "Longest that the web service works on one request."
+    recsys_log_format: Literal["text", "json"] = "text"
+    "How the web service logs: text for a person, or one JSON object a line, with a line for each request."
     recsys_cors_origins: str = ""
     "Whose pages may ask the web service from a browser: https://shop.example …, separated by blanks; empty: nobody's."
 

@@ -9,6 +9,7 @@ import resource
 import uvicorn
 
 from recsys.layout import Settings
+from web_service.journal import configuration
 from web_service.patience import PatientProtocol
 
 KEPT_IDLE = 75
@@ -37,6 +38,7 @@ def main() -> None:
         timeout_keep_alive=KEPT_IDLE,
         timeout_graceful_shutdown=LAST_ANSWERS,
         access_log=False,
+        log_config=configuration(settings.recsys_log_format),
         server_header=False,
     )
 

@@ -14,6 +14,7 @@ from recsys.serving.migrate import migrations
 from web_service import problems
 from web_service.auth import Keys
 from web_service.impressions import ImpressionLog
+from web_service.journal import Journal
 from web_service.keyring import Keyring
 from web_service.limits import Limits
 from web_service.load import Load
@@ -116,6 +117,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Limits, keys=app.state.keys, load=load, telemetry=telemetry, per_second=settings.recsys_requests_per_second
     )
     app.add_middleware(Surroundings, telemetry=telemetry)
+    if settings.recsys_log_format == "json":
+        app.add_middleware(Journal)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **FOR_PAGES)
     problems.install(app)

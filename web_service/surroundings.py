@@ -8,6 +8,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web_service.journal import REQUEST_ID
 from web_service.problems import Problem, as_problem, render
 from web_service.telemetry import Telemetry
 
@@ -44,6 +45,7 @@ class Surroundings:
         started = time.perf_counter()
         request_id = os.urandom(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
+        REQUEST_ID.set(request_id)
         status = 0
 
         async def send_with_headers(message: Message) -> None:

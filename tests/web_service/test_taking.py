@@ -105,8 +105,8 @@ def test_any_of_several_workers_tells_the_metrics_of_all(own, tmp_path):  # noqa
 
 
 @contextmanager
-def process(settings, workers=1, **environment):
-    """The service as a process of its own, and how to kill it."""
+def process(settings, workers=1, stderr=None, **environment):
+    """The service as a process of its own, and how to kill it; ``stderr`` takes what it logs."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     chosen = settings.model_copy(update={"recsys_web_port": port, "recsys_web_workers": workers})
@@ -114,6 +114,7 @@ def process(settings, workers=1, **environment):
         [sys.executable, "-m", "web_service"],
         env={**os.environ, **chosen.environment(), **environment},
         start_new_session=True,
+        stderr=stderr,
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
