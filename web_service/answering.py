@@ -78,8 +78,8 @@ async def answer(
     shelf = await reader.shelf(similar_to=question.similar_to, filters=filters, slates=[question.slate])
     ranked = None
     if ranking is not None and wish.mode == "blended":
-        online = question.online(shelf)
-        ranked = await ranking.order(site, reader.key, wish.user_id, question.slate.rows, online)
+        lists = (question.slate.rows, question.online(shelf))
+        ranked = await ranking.order(site, reader.key, wish.user_id, *lists, question.signals, shelf.similar)
     chosen, items = question.choose(shelf, ranked)
     missing = question.wanted - len(chosen)
     if missing > 0:

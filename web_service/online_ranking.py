@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Final
 
 from recsys.errors import ConfigError, FeatureMismatch, RecsysError, StoreError
 from recsys.layout import Settings
-from recsys.serving.reading import ReleaseKey
+from recsys.serving.reading import ReleaseKey, ScoredItems
 from recsys.sites import SiteConfig
 from recsys.types import ItemId, ReleaseId, SiteId, UserId
-from web_service.blending import Candidate
+from web_service.blending import Candidate, Signal
 from web_service.problems import Problem
 from web_service.sites import SiteBook
 from web_service.standing import Standing
 from web_service.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from recsys.serving.scoring.scorer import Scorer
+    from recsys.serving.scoring.scorer import Scorer, Told
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +68,12 @@ class OnlineRanking:
         user_id: UserId | None,
         offline: Iterable[Candidate],
         online: Iterable[Candidate],
+        signals: Iterable[Signal],
+        similar: Mapping[ItemId, ScoredItems],
     ) -> list[Candidate] | None:
         """The candidates of both lists with the ranker's scores, best first; None: blend them.
 
+        The ranker hears of the ``signals`` that the release could not know, with what is ``similar`` to their items.
         Each keeps its source and reasons, those of the offline list where it is in both. Without online candidates
         there is nothing to do: the offline list is in the ranker's order.
         """
@@ -81,7 +84,12 @@ class OnlineRanking:
             return None
         candidates = {candidate[0]: candidate for candidate in (*heard, *offline)}
         try:
-            scores = await self._scores(site, release.release_id, user_id, list(candidates))
+            told = [
+                (signal.item_id, signal.weight, similar.get(signal.item_id, ScoredItems()))
+                for signal in signals
+                if signal.timestamp >= release.as_of
+            ]
+            scores = await self._scores(site, release.release_id, user_id, list(candidates), told)
         except _Unranked as reason:
             self._telemetry.unranked.labels(site.site, reason.kind).inc()
             return None
@@ -90,13 +98,13 @@ class OnlineRanking:
         return [(item_id, score, source, because) for score, (item_id, _, source, because) in ranked]
 
     async def _scores(
-        self, site: SiteConfig, release_id: ReleaseId, user_id: UserId, items: list[ItemId]
+        self, site: SiteConfig, release_id: ReleaseId, user_id: UserId, items: list[ItemId], told: list["Told"]
     ) -> list[float]:
         scorer = self._scorers.get(release_id)
         if scorer is None:
             raise _Unranked("refused" if release_id in self._refused else "absent")
         started = perf_counter()
-        scoring = asyncio.get_running_loop().run_in_executor(self._thread, scorer.scores, user_id, items)
+        scoring = asyncio.get_running_loop().run_in_executor(self._thread, scorer.scores, user_id, items, told)
         try:
             scores = await asyncio.wait_for(scoring, site.serving.online_ranking.budget_ms / 1000)
         except TimeoutError:

@@ -1,6 +1,7 @@
 """What travels with a release so that its ranker can score at request time: see ``recsys.serving.scoring``."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -8,14 +9,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys import columns as c
+from recsys.candidates.history import History, decay
+from recsys.candidates.item_item import ItemItem, ItemItemParams
 from recsys.features.build import NO_CATEGORY, Knowledge
+from recsys.features.exact import exact
 from recsys.features.feature_set import FeatureSet
+from recsys.ranking.candidate_rows import EVIDENCE_DEPTH
 from recsys.ranking.ranker import Ranker
 from recsys.releases import files as f
 from recsys.releases.manifest import ReleaseManifest
 from recsys.releases.moments import Moment
-from recsys.serving.scoring.form import FORM, ITEMS, USERS, Form
+from recsys.serving.scoring.form import FORM, ITEMS, USERS, Form, Neighbourhood
 from recsys.serving.scoring.rows import DERIVED
+from recsys.sites import SiteConfig
 
 ITEM_PARTS: Final = pl.Schema({c.ITEM_ID: pl.String(), c.CATEGORY: pl.Int32(), c.FACTS: pl.Binary()})
 """One row per item, sorted; its place is its number. ``category``: its number in the form."""
@@ -34,22 +40,45 @@ def put_parts(store: f.ReleaseFiles, manifest: ReleaseManifest, ranker: Ranker, 
 
     The same candidates, ranker and moment give the same bytes.
     """
-    policy = manifest.site_config().serving.online_ranking
+    site = manifest.site_config()
+    policy = site.serving.online_ranking
     if not policy.enabled:
         return {}
-    knowledge, candidates = moment.recall.knowledge, store.get_frame(f.CANDIDATES_INFERENCE)
-    form = form_of(ranker.features, knowledge, model_sha256=manifest.files[f.CATBOOST_MODEL].sha256)
-    users = user_parts(form, knowledge, candidates, ranker.score(candidates), at_most=policy.candidates)
+    known, candidates = described(site, moment), store.get_frame(f.CANDIDATES_INFERENCE)
+    mean_weight = float(decay(moment.recall.interactions, None).mean())
+    form = form_of(site, known, mean_weight=mean_weight, model_sha256=manifest.files[f.CATBOOST_MODEL].sha256)
+    users = user_parts(form, known, candidates, ranker.score(candidates), at_most=policy.candidates)
     return {
         USERS: store.put_frame(USERS, users),
-        ITEMS: store.put_frame(ITEMS, item_parts(form, knowledge)),
+        ITEMS: store.put_frame(ITEMS, item_parts(form, known)),
         FORM: store.put_json(FORM, form.model_dump(mode="json")),
     }
 
 
-def form_of(features: FeatureSet, knowledge: Knowledge, *, model_sha256: str) -> Form:
-    """Which columns the parts have, for a ranker of these features."""
-    wanted = {*features.numeric}
+def described(site: SiteConfig, moment: Moment) -> Knowledge:
+    """What is known, with the weights that a few events more are added to: a user's, and those of similar items."""
+    recall = moment.recall
+    knowledge = recall.knowledge
+    weight = exact(pl.col(c.WEIGHT).cast(pl.Float64).sum())
+    known = replace(
+        knowledge,
+        users=knowledge.users.join(recall.interactions.group_by(c.USER_ID).agg(weight), on=c.USER_ID, how="left"),
+    )
+    spec = next((spec for spec in site.candidates if spec.kind == ItemItem.name), None)
+    if spec is None:
+        return known
+    half_life = ItemItemParams.model_validate(spec.params).query_half_life_days
+    history = History.of(recall.interactions, half_life_days=half_life, repeats="best")
+    weights = history.matrix.tocoo()
+    pairs = {c.USER_ID: history.users.gather(weights.row), c.ITEM_ID: history.items.gather(weights.col)}
+    asked = pl.DataFrame({**pairs, c.WEIGHT: weights.data})
+    return replace(known, encounters=knowledge.encounters.join(asked, on=[c.USER_ID, c.ITEM_ID], how="left"))
+
+
+def form_of(site: SiteConfig, knowledge: Knowledge, *, mean_weight: float, model_sha256: str) -> Form:
+    """Which columns the parts of a site's ranker have; ``knowledge`` is as ``described``."""
+    features = FeatureSet.of_site(site)
+    wanted = {*features.numeric, c.WEIGHT}
     inputs = {name for derived in wanted & DERIVED.keys() for name in DERIVED[derived][:2]}
     held = {
         kind: tuple(name for name in getattr(knowledge, kind).columns if name in wanted | inputs)
@@ -63,6 +92,11 @@ def form_of(features: FeatureSet, knowledge: Knowledge, *, model_sha256: str) ->
         **held,
         evidence=tuple(name for name in features.numeric if name not in elsewhere),
         categories=(NO_CATEGORY, *categories),
+        neighbourhood=Neighbourhood(
+            source=ItemItem.name, unit=mean_weight, depth=site.candidates_per_source * EVIDENCE_DEPTH
+        )
+        if site.proposes(ItemItem.name)
+        else None,
     )
 
 

@@ -32,7 +32,7 @@ interactions:
   - {name: cart, weight: 3.0, gain: 2}
   - {name: purchase, weight: 5.0, gain: 3}
 windows: {history_days: 60, label_days: 7, label_windows: 1, evaluation_days: 7}
-candidates_per_source: 40
+candidates_per_source: 100
 ranker:
   iterations: 30
   folds: 2

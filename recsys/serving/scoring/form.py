@@ -22,6 +22,16 @@ DOCUMENTS: Final = (FORM, MODEL, RANKER)
 """Files that travel as they are."""
 
 
+class Neighbourhood(Frozen):
+    """The generator whose evidence is told again, when a user did something after ``as_of``: that of similar items."""
+
+    source: str
+    unit: float
+    "The mean weight of an event: the generator counts in it."
+    depth: int
+    "How many of its items per user it is heard on."
+
+
 class Form(Frozen):
     """What the arrays of a release hold: names of features, in the order of their columns."""
 
@@ -35,6 +45,8 @@ class Form(Frozen):
     evidence: tuple[str, ...]
     categories: tuple[str, ...]
     "By number; 0 is none."
+    neighbourhood: Neighbourhood | None = None
+    "None: no such generator is among the site's."
 
     def require(self, ranker: Mapping[str, Any]) -> None:
         """Nothing, when the ranker (its ``ranker.json``) reads the features that the arrays hold.

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from catboost import CatBoost, CatBoostError, FeaturesData
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from recsys import columns as c
 from recsys.errors import StoreError
+from recsys.serving.reading import ScoredItems
+from recsys.serving.scoring.again import Heard, after
 from recsys.serving.scoring.arrays import KINDS, open_arrays
 from recsys.serving.scoring.form import FORM, MODEL, RANKER, Form
 from recsys.serving.scoring.rows import Items, Known, Numbers, Rows, User, Values
@@ -19,6 +21,8 @@ from recsys.serving.snapshot.snapshot import hash_of
 from recsys.types import ItemId, UserId
 
 NEVER: Final = -np.inf
+Told: TypeAlias = tuple[ItemId, float, ScoredItems]
+"""An item that the user did something with, the weight of that, and the item's neighbours."""
 
 
 class Scorer:
@@ -52,26 +56,41 @@ class Scorer:
             self._arrays["item_categories"],
         )
 
-    def scores(self, user_id: UserId, items: Sequence[ItemId]) -> NDArray[np.float64] | None:
+    def scores(self, user_id: UserId, items: Sequence[ItemId], told: Sequence[Told] = ()) -> NDArray[np.float64] | None:
         """One number per item, higher is shown earlier; -inf for an item that the release does not know.
 
-        None for a user of whom nothing is known.
+        ``told``: what the user did since. None for a user of whom the release knows nothing.
         """
-        user = self._user(user_id)
-        if user is None:
-            return None
         numbers = self._find("item", items)
-        scores = np.full(len(items), NEVER)
-        known = np.flatnonzero(numbers >= 0)
+        scores, known = np.full(len(items), NEVER), np.flatnonzero(numbers >= 0)
+        rows = self._rows_of(user_id, numbers[known], told)
+        if rows is None:
+            return None
         if len(known):
-            rows = self._rows.of(user, self._items, numbers[known])
             scores[known] = self._scored(rows, self._items.categories[numbers[known]])
         return scores
 
-    def rows(self, user_id: UserId, items: Sequence[ItemId]) -> Values | None:
-        """The numeric features of known items, in the ranker's order; None for a user of whom nothing is known."""
+    def rows(self, user_id: UserId, items: Sequence[ItemId], told: Sequence[Told] = ()) -> Values | None:
+        """The numeric features of items of the release, in the ranker's order; None as with ``scores``."""
+        return self._rows_of(user_id, self._find("item", items), told)
+
+    def _rows_of(self, user_id: UserId, numbers: Numbers, told: Sequence[Told]) -> Values | None:
         user = self._user(user_id)
-        return None if user is None else self._rows.of(user, self._items, self._find("item", items))
+        if user is None:
+            return None
+        heard = [event for event in map(self._heard, told) if event is not None]
+        return self._rows.of(after(self.form, user, heard), self._items, numbers)
+
+    def _heard(self, told: Told) -> Heard | None:
+        """The event in numbers; None for an item that the release does not know."""
+        item_id, weight, similar = told
+        item, *near = self._find("item", [item_id, *similar.item_ids])
+        if item < 0:
+            return None
+        neighbours = np.array(near, dtype=np.int64)
+        known = neighbours >= 0
+        similarities = np.array(similar.scores, dtype=np.float64)[known]
+        return Heard(int(item), int(self._items.categories[item]), weight, neighbours[known], similarities)
 
     def _scored(self, rows: Values, categories: Numbers) -> NDArray[np.float64]:
         prior = np.zeros(len(rows))

@@ -9,7 +9,6 @@ import pytest
 
 from recsys import columns as c
 from recsys.errors import FeatureMismatch, StoreError, UnknownReleaseError
-from recsys.features.feature_set import FeatureSet
 from recsys.local.servers.postgres import create_database
 from recsys.releases.ranker_parts import form_of
 from recsys.serving import publishing
@@ -21,6 +20,7 @@ from recsys.serving.scoring.arrays import SUMS, crc_of
 from recsys.serving.scoring.form import FORM, MODEL, RANKER, USERS, Form, hash_of_features
 from recsys.serving.scoring.scorer import Scorer
 from recsys.serving.scoring.writing import write_parts
+from recsys.sites import ComponentSpec
 from recsys.testing.ranked_release import AS_OF, make_ranked_release
 
 SITE = "ranked_shop"
@@ -116,8 +116,9 @@ def test_the_hash_is_that_of_the_feature_set(made):
 
 
 def test_a_ranker_of_other_features_is_refused(made):
-    other = FeatureSet.of(["popularity"])
-    form = form_of(other, made.moment.recall.knowledge, model_sha256="")
+    site = made.manifest.site_config()
+    other = site.model_copy(update={"candidates": (ComponentSpec(kind="popularity"),)})
+    form = form_of(other, made.moment.recall.knowledge, mean_weight=1.0, model_sha256="")
     with pytest.raises(FeatureMismatch, match="build the release again"):
         form.require(made.store.get_json(RANKER))
     renamed = made.store.get_json(RANKER)
