@@ -1,7 +1,7 @@
-"""Answers for many users at once: what is needed is read for all of them together, in as many queries as for one."""
+"""Answers for many users: what is needed is read for a hundred of them at a time, in as many queries as for one."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -15,8 +15,12 @@ from web_service.answering import NO_SLATE, Question, Wish, bought_by, require_l
 from web_service.blending import Candidate
 from web_service.standing import Standing
 
-AT_ONCE: Final = 16
+READ_AT_ONCE: Final = 100
+"""Users of one query."""
+AT_ONCE: Final = 8
 """Users that are answered before others who ask have their turn: about a millisecond."""
+
+Chosen = tuple[list[Candidate], dict[ItemId, Item]]
 
 
 async def answer_many(
@@ -27,7 +31,7 @@ async def answer_many(
     *,
     request_id: RequestId,
     now: datetime,
-) -> list[Answer]:
+) -> AsyncIterator[Answer]:
     """The answer that each user would get alone, in the order of ``user_ids``, all of one release.
 
     Each has a request id of its own: ``request_id``, a point, and its place from 1.
@@ -36,50 +40,49 @@ async def answer_many(
         Problem: 404 while the site has no live release.
     """
     reader = require_live(standing, site)
-    activities = await standing.activities(
-        site.site, user_ids, events=site.serving.online_events, bought_by=bought_by(site, wish)
-    )
+    for start in range(0, len(user_ids), READ_AT_ONCE):
+        some = user_ids[start : start + READ_AT_ONCE]
+        questions = await _questions(standing, reader, site, wish, some, now)
+        chosen = await _choose(reader, wish, questions)
+        for place, (question, (candidates, items)) in enumerate(zip(questions, chosen, strict=True), start + 1):
+            yield question.answer(candidates, items, reader, f"{request_id}.{place}")
+            if place % AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+
+async def _questions(
+    standing: Standing, reader: ReleaseReader, site: SiteConfig, wish: Wish, user_ids: Sequence[UserId], now: datetime
+) -> list[Question]:
+    events, type_bought = site.serving.online_events, bought_by(site, wish)
+    activities = await standing.activities(site.site, user_ids, events=events, bought_by=type_bought)
     slates = await reader.slates(user_ids)
-    questions = [
+    return [
         Question(site, replace(wish, user_id=user), activities[user], slates.get(user, NO_SLATE), now)
         for user in user_ids
     ]
+
+
+async def _choose(reader: ReleaseReader, wish: Wish, questions: Sequence[Question]) -> list[Chosen]:
+    """The items of each; what the catalogue adds is read once, as far as the one that needs most goes into it."""
+    filters = wish.filters
     near = list({item_id: None for question in questions for item_id in question.similar_to})
-    shelf = await reader.shelf(similar_to=near, filters=wish.filters, slates=list(slates.values()))
-    chosen = []
-    for place, question in enumerate(questions):
+    shelf = await reader.shelf(similar_to=near, filters=filters, slates=[question.slate for question in questions])
+    chosen: list[Chosen] = []
+    for place, question in enumerate(questions, start=1):
         chosen.append(question.choose(shelf))
         if place % AT_ONCE == 0:
             await asyncio.sleep(0)
-    await _fill(reader, wish, questions, chosen)
-    answers = []
-    for place, (question, (candidates, items)) in enumerate(zip(questions, chosen, strict=True), start=1):
-        answers.append(question.answer(candidates, items, reader, f"{request_id}.{place}"))
-        if place % AT_ONCE == 0:
-            await asyncio.sleep(0)
-    return answers
-
-
-async def _fill(
-    reader: ReleaseReader,
-    wish: Wish,
-    questions: Sequence[Question],
-    chosen: list[tuple[list[Candidate], dict[ItemId, Item]]],
-) -> None:
-    """Every answer has what the catalogue adds, which is read once, as far as the one that needs most goes into it."""
-    short = {
+    without = {
         place: question.hidden | items.keys()
         for place, (question, (candidates, items)) in enumerate(zip(questions, chosen, strict=True))
         if len(candidates) < question.wanted
     }
-    if not short:
-        return
-    deepest = max(questions[place].wanted - len(chosen[place][0]) + len(without) for place, without in short.items())
-    catalogue = await reader.catalogue(filters=wish.filters, without=frozenset(wish.exclude), limit=deepest)
-    for done, (place, without) in enumerate(short.items(), start=1):
-        question, (candidates, items) = questions[place], chosen[place]
-        fresh = (item for item in catalogue if item.item_id not in without)
-        missing = question.wanted - len(candidates)
-        chosen[place] = (question.fill(candidates, items, islice(fresh, missing)), items)
-        if done % AT_ONCE == 0:
-            await asyncio.sleep(0)
+    if without:
+        deepest = max(questions[place].wanted + len(hidden) for place, hidden in without.items())
+        catalogue = await reader.catalogue(filters=filters, without=frozenset(wish.exclude), limit=deepest)
+        for place, hidden in without.items():
+            candidates, items = chosen[place]
+            fresh = (item for item in catalogue if item.item_id not in hidden)
+            missing = questions[place].wanted - len(candidates)
+            chosen[place] = questions[place].fill(candidates, items, islice(fresh, missing)), items
+    return chosen

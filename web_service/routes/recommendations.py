@@ -68,10 +68,12 @@ async def recommend_to_many(
     user_ids = asked.pop("user_ids")
     wish = Wish(user_id=None, **asked)
     request_id: RequestId = request.state.request_id
-    answers = await answer_many(service.standing, site, wish, user_ids, request_id=request_id, now=now)
-    sent = [orjson.Fragment(_sent(service, found, wish, now)) for found in answers]
-    head = {"request_id": request_id, "site": site.site, "release_id": answers[0]["release_id"]}
-    return Response(orjson.dumps({**head, "answers": sent}), media_type=JSON)
+    answers, release_id = [], ""
+    async for found in answer_many(service.standing, site, wish, user_ids, request_id=request_id, now=now):
+        answers.append(orjson.Fragment(_sent(service, found, wish, now)))
+        release_id = found["release_id"]
+    head = {"request_id": request_id, "site": site.site, "release_id": release_id}
+    return Response(orjson.dumps({**head, "answers": answers}), media_type=JSON)
 
 
 @router.get("/session", response_model=Answer, summary="Continue an anonymous session")
