@@ -13,6 +13,7 @@ from recsys.layout import Settings
 from recsys.serving.migrate import migrations
 from web_service import problems
 from web_service.auth import Keys
+from web_service.garbage import seldom_collected
 from web_service.impressions import ImpressionLog
 from web_service.journal import Journal
 from web_service.keyring import Keyring
@@ -91,7 +92,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     ranking.run(),
                 )
             ]
-            yield
+            with seldom_collected():
+                yield
             await taking.drain()
             await impressions.drain()
             await keyring.drain()

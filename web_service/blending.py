@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from heapq import heapify, heappop, heapreplace
 from itertools import islice
 from math import inf
+from operator import neg
 from typing import Final, NamedTuple, TypeAlias
 
 from recsys.serving.reading import ScoredItems, SlateRow
@@ -53,21 +54,19 @@ def online_candidates(
         return
     newest = max(signal.timestamp for signal in signals)
     heard = [
-        (item_id, weight * 0.5 ** ((newest - timestamp) / half_life), similar[item_id])
+        (item_id, weight * 0.5 ** ((newest - timestamp) / half_life), similar[item_id].score_of)
         for item_id, weight, timestamp in signals
         if item_id in similar
     ]
     scores: dict[ItemId, float] = {}
+    score_so_far = scores.get
     for _, count, neighbours in heard:
-        for item_id, similarity in zip(neighbours.item_ids, neighbours.scores, strict=True):
-            scores[item_id] = scores.get(item_id, 0.0) + count * similarity
+        for item_id, similarity in neighbours.items():
+            scores[item_id] = score_so_far(item_id, 0.0) + count * similarity
     if not repeats:
         for item_id, _, _ in signals:
             scores.pop(item_id, None)
-    best = [(-score, item_id) for item_id, score in scores.items()]
-    heapify(best)
-    while best:
-        score, item_id = heappop(best)
+    for score, item_id in sorted(zip(map(neg, scores.values()), scores, strict=True)):
         yield item_id, -score, "similar", _reasons(item_id, heard)
 
 
@@ -119,11 +118,12 @@ def _due(place: int, weight: float) -> float:
     return (place - 0.5) / weight if weight else inf
 
 
-def _reasons(item_id: ItemId, heard: Sequence[tuple[ItemId, float, ScoredItems]]) -> tuple[ItemId, ...]:
+def _reasons(item_id: ItemId, heard: Sequence[tuple[ItemId, float, Mapping[ItemId, float]]]) -> tuple[ItemId, ...]:
     """Items of the events that brought this one, strongest first; equal ones in the order of their ids."""
     shares: dict[ItemId, float] = {}
     for reason, count, neighbours in heard:
-        if item_id in neighbours.item_ids:
-            share = count * neighbours.scores[neighbours.item_ids.index(item_id)]
-            shares[reason] = shares.get(reason, 0.0) + share
+        if item_id in neighbours:
+            shares[reason] = shares.get(reason, 0.0) + count * neighbours[item_id]
+    if len(shares) == 1:
+        return tuple(shares)
     return tuple(sorted(shares, key=lambda reason: (-shares[reason], reason))[:MOST_REASONS])

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 WAITING: Final = 10_000
 "Impressions that may wait; more are dropped and counted."
 BATCH: Final = 500
+TOGETHER: Final = 0.03
+"""Seconds for which others may join the first of a batch; few large writes cost a fraction of many small ones."""
 LAST_WORDS: Final = 5.0
 """Seconds that the end of the service waits for impressions to be written."""
 
@@ -39,7 +41,10 @@ class ImpressionLog:
     async def run(self) -> None:
         """Writes what is noted, in batches, until cancelled."""
         while True:
-            await self._write([await self._queue.get()])
+            first = await self._queue.get()
+            if self._queue.qsize() < BATCH:
+                await asyncio.sleep(TOGETHER)
+            await self._write([first])
 
     async def drain(self) -> None:
         """Everything noted so far is written, or counted as lost; at most a few seconds pass."""

@@ -31,6 +31,7 @@ from recsys.serving.telling import (
 )
 from recsys.serving.told import Activity, Told
 from recsys.types import ReleaseId, SiteId, UserId
+from web_service.garbage import stays
 from web_service.snapshots import Snapshots
 from web_service.telemetry import Telemetry
 
@@ -217,6 +218,7 @@ class Standing:
                 self._meanwhile = None
                 self._told[site] = told
                 self.read_at[site] = datetime.now(UTC)
+                stays()
                 self.change()  # from now on the snapshot may answer
             elif told.events > MOST_READ:
                 told.keep(reader.key)

@@ -80,6 +80,10 @@ class ScoredItems:
 
     item_ids: Sequence[ItemId] = ()
     scores: Sequence[float] = ()
+    score_of: Mapping[ItemId, float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "score_of", dict(zip(self.item_ids, self.scores, strict=True)))
 
 
 class OnSale(Protocol):

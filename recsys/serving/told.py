@@ -117,8 +117,8 @@ class Told:
         if known is None or (not known and not self.everyone):
             return None
         counting = [event for event in known if event.counts_for(release)]
-        bought = frozenset(event.item_id for event in counting if event.event_type == bought_by)
-        return Activity(counting[:events], bought, frozenset(event.item_id for event in counting))
+        bought = frozenset([event.item_id for event in counting if event.event_type == bought_by])
+        return Activity(counting[:events], bought, frozenset([event.item_id for event in counting]))
 
     def off_sale(self, item_id: ItemId, release: ReleaseKey) -> bool:
         """Whether the item was taken off sale, and the release could not know."""

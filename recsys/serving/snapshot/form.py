@@ -95,6 +95,10 @@ class Mapped:
                     f"{path.name}: found {name} cut or changed, expected {length} bytes as they were written"
                 )
             self._arrays[name] = part.cast(kind)
+        if (end := start + offset + length) + -end % ALIGNED != self.bytes:
+            raise StoreError(
+                f"{path.name}: found it cut or changed, {self.bytes} bytes, expected as many as were written"
+            )
 
     def __getitem__(self, name: str) -> Any:
         """The array as a ``memoryview`` of its numbers."""

@@ -61,11 +61,12 @@ class SnapshotRelease:
     async def shelf(self, *, similar_to: Sequence[ItemId], filters: Filters, slates: Sequence[Slate]) -> Shelf:
         found = ((item_id, self._snapshot.similar(item_id)) for item_id in similar_to)
         similar = {item_id: neighbours for item_id, neighbours in found if neighbours is not None}
-        return Shelf(similar, self._snapshot.popular(filters.category), _OnSale(self._on_sale, filters))
+        return Shelf(similar, self._snapshot.popular(filters.category), _OnSale(self._snapshot, self._told(), filters))
 
     async def catalogue(self, *, filters: Filters, without: Collection[ItemId], limit: int) -> list[Item]:
-        on_sale = map(self._on_sale, filterfalse(without.__contains__, self._snapshot.catalogue(filters)))
-        return list(islice((item for item in on_sale if item is not None and filters.admit(item)), limit))
+        on_sale = _OnSale(self._snapshot, self._told(), filters)
+        found = map(on_sale.get, filterfalse(without.__contains__, self._snapshot.catalogue(filters)))
+        return list(islice((item for item in found if item is not None), limit))
 
     async def items(self, item_ids: Collection[ItemId]) -> dict[ItemId, Item]:
         found = map(self._snapshot.item, item_ids)
@@ -76,18 +77,17 @@ class SnapshotRelease:
         self._users_from = start + limit
         return self._snapshot.users(start, limit)
 
-    def _on_sale(self, item_id: ItemId) -> Item | None:
-        item = self._snapshot.item(item_id)
-        return None if item is None or not item.available or self._told().off_sale(item_id, self.key) else item
-
 
 class _OnSale:
     """Items that may be shown, looked up when asked for."""
 
-    def __init__(self, on_sale: Callable[[ItemId], Item | None], filters: Filters) -> None:
-        self._on_sale = on_sale
+    def __init__(self, snapshot: Snapshot, told: Told, filters: Filters) -> None:
+        self._item = snapshot.item
+        self._off_sale, self._release = told.off_sale, snapshot.key
         self._filters = None if filters == ANYTHING else filters
 
     def get(self, item_id: ItemId, /) -> Item | None:
-        item = self._on_sale(item_id)
-        return item if item is None or self._filters is None or self._filters.admit(item) else None
+        item = self._item(item_id)
+        if item is None or not item.available or self._off_sale(item_id, self._release):
+            return None
+        return item if self._filters is None or self._filters.admit(item) else None

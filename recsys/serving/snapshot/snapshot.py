@@ -5,7 +5,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import islice
 from math import inf
 from pathlib import Path
 from typing import Final
@@ -33,6 +32,8 @@ class Snapshot:
         self.key = ReleaseKey(*(getattr(self.header, name) for name in ("site", "release_id", "as_of", "created_at")))
         self.bytes = mapped.bytes
         self._names, self._name_at = mapped["names"], mapped["name_at"]
+        self._slate_at, self._reason_at, self._reasons = mapped["slate_at"], mapped["reason_at"], mapped["reasons"]
+        self._slate_columns = [mapped[name] for name in ("slate", "slate_scores", "slate_sources", "reason_counts")]
         self._category = {name: number for number, name in enumerate(self.header.categories, start=1)}
         self.name: Callable[[int], ItemId] = lru_cache(KEPT)(self._name)
         "The id of the item with this number."
@@ -132,13 +133,18 @@ class Snapshot:
 
     def slate_rows(self, row: int) -> Iterator[SlateRow]:
         """The slate of the user at this place, unpacked as far as it is read."""
-        mapped, sources = self._mapped, self.header.sources
-        start, end = mapped["slate_at"][row : row + 2]
-        first, last = mapped["reason_at"][row : row + 2]
-        reasons = map(self.name, mapped["reasons"][first:last])
-        columns = (mapped[name][start:end] for name in ("slate", "slate_scores", "slate_sources", "reason_counts"))
+        start, end = self._slate_at[row], self._slate_at[row + 1]
+        first, last = self._reason_at[row], self._reason_at[row + 1]
+        name, sources, reasons = self.name, self.header.sources, self._reasons[first:last]
+        columns = (column[start:end] for column in self._slate_columns)
+        first = 0
         for item, score, source, count in zip(*columns, strict=True):
-            yield self.name(item), score, sources[source], tuple(islice(reasons, count))
+            if count:
+                last = first + count
+                yield name(item), score, sources[source], tuple(map(name, reasons[first:last]))
+                first = last
+            else:
+                yield name(item), score, sources[source], ()
 
 
 class _Named:
