@@ -113,7 +113,7 @@ LISTS = frozenset({"only", "exclude", "recent", "hide"})
 """Parameters of a ``RecommendationQuery`` that may be given several times."""
 
 
-class RecommendationBody(_Filtered):
+class RecommendationBody(_Filtered, strict=True):
     """The question as a JSON body."""
 
     user_id: Id | None = Field(default=None, description=USER)
@@ -124,7 +124,7 @@ class RecommendationBody(_Filtered):
     hide: list[Hide] = Field(default=[], max_length=10, description=HIDE)
 
 
-class BatchBody(_Filtered):
+class BatchBody(_Filtered, strict=True):
     """One wish for many users, as a JSON body."""
 
     user_ids: list[Id] = Field(

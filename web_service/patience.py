@@ -6,6 +6,7 @@ to leave. Both bounds are here, and what the server itself refuses is a problem 
 
 import asyncio
 import json
+import uuid
 from asyncio import TimerHandle
 from http import HTTPStatus
 from typing import Final
@@ -16,7 +17,14 @@ from web_service.problems import MEDIA_TYPE, TITLES
 
 LARGEST_HEAD: Final = 128 << 10
 """Bytes of request line and headers; a thousand excluded items fit into the query."""
-KINDS: Final = {400: "malformed-request", 408: "request-timeout", 431: "headers-too-large"}
+LONGEST_ADDRESS: Final = (1 << 16) - 1
+"""Bytes of path and query that the parser takes apart."""
+KINDS: Final = {
+    400: "malformed-request",
+    408: "request-timeout",
+    414: "address-too-long",
+    431: "headers-too-large",
+}
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -27,6 +35,7 @@ class PatientProtocol(HttpToolsProtocol):
     send_within = 30.0
     "Seconds for which a client may leave an answer unread that is larger than the buffers between us."
 
+    url = b""
     _receiving: TimerHandle | None = None
     _sending: TimerHandle | None = None
     _in_head = False
@@ -75,7 +84,10 @@ class PatientProtocol(HttpToolsProtocol):
         self._stop_sending()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, msg)
+        if len(self.url) > LONGEST_ADDRESS:
+            self._refuse(414, f"found an address of {len(self.url)} bytes, expected at most {LONGEST_ADDRESS}")
+        else:
+            self._refuse(400, msg)
 
     def _came_too_slowly(self) -> None:
         self._receiving = None
@@ -89,7 +101,14 @@ class PatientProtocol(HttpToolsProtocol):
         """The last thing said on this connection."""
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             kind = KINDS[status]
-            document = {"type": f"urn:recsys:problem:{kind}", "title": TITLES[kind], "status": status, "detail": detail}
+            document = {
+                "type": f"urn:recsys:problem:{kind}",
+                "title": TITLES[kind],
+                "status": status,
+                "detail": detail,
+                "instance": self.url.partition(b"?")[0][:200].decode("ascii", "backslashreplace"),
+                "request_id": uuid.uuid4().hex,
+            }
             body = json.dumps(document).encode()
             head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
             self.transport.write(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from recsys.errors import ConfigError, ReleaseError, StoreError, UnknownReleaseError
 from recsys.serving.away import AWAY
@@ -19,6 +21,7 @@ from web_service.spool import SpoolFull
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+PARAMETER: Final = re.compile(r"\{[^}]*\}")
 
 TITLES: Final[dict[str, str]] = {
     "invalid-request": "The request is not valid",
@@ -35,6 +38,7 @@ TITLES: Final[dict[str, str]] = {
     "malformed-request": "The request is not HTTP",
     "request-timeout": "The request came too slowly",
     "headers-too-large": "The request line and headers are too large",
+    "address-too-long": "The address is too long",
     "unsupported-media-type": "The body is not declared as JSON",
     "site-misconfigured": "The site's configuration cannot be read",
     "store-unavailable": "The database does not answer",
@@ -103,7 +107,10 @@ def install(app: FastAPI) -> None:
     """Every error of the app leaves as a problem document."""
 
     async def problem(request: Request, error: Exception) -> Response:
-        return render(request, as_problem(error))
+        known = as_problem(error)
+        if known.status == 405:
+            known.headers["Allow"] = _methods_of(request)
+        return render(request, known)
 
     for kind in (
         Problem,
@@ -116,6 +123,15 @@ def install(app: FastAPI) -> None:
         *AWAY,
     ):
         app.add_exception_handler(kind, problem)
+
+
+def _methods_of(request: Request) -> str:
+    """The methods that the address knows; of routes that fit, those whose address says most: ``rollback`` is no id."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    routes = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    said = [len(PARAMETER.sub("", route.path)) for route in routes]
+    methods = [route.methods or set() for route, length in zip(routes, said, strict=True) if length == max(said)]
+    return ", ".join(sorted(set().union(*methods)))
 
 
 def as_problem(error: Exception) -> Problem:

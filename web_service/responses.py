@@ -11,10 +11,12 @@ from web_service.problems import MEDIA_TYPE, ProblemDocument
 
 JSON: Final = "application/json"
 
+_AS_PROBLEM: Final = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {
         "description": description,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+        "content": _AS_PROBLEM,
     }
     for status, description in {
         401: "No API key, where one is needed",
@@ -23,7 +25,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         422: "The input is not valid: each fault with its field and reason",
         503: "The database does not answer",
     }.items()
-} | {"4XX": {"model": ProblemDocument, "description": "Any other problem"}}
+} | {"4XX": {"model": ProblemDocument, "description": "Any other problem", "content": _AS_PROBLEM}}
 
 
 def as_json(content: BaseModel | Answer | ItemList, status: int = 200) -> Response:

@@ -10,7 +10,7 @@ import pytest
 
 from recsys.testing.small_release import SITE
 from tests.web_service.conftest import running, until
-from web_service.patience import LARGEST_HEAD, PatientProtocol
+from web_service.patience import LARGEST_HEAD, LONGEST_ADDRESS, PatientProtocol
 
 ASK = f"GET /v1/{SITE}/recommendations?user_id=anna HTTP/1.1\r\nHost: here\r\n"
 TELL = f"POST /v1/{SITE}/events HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
@@ -120,6 +120,13 @@ def test_endless_headers_are_refused(hurried):
         connection.sendall((ASK + "X: ").encode() + b"x" * (LARGEST_HEAD + 1))
         said, _ = last_words(connection)
     assert problem(said) == "headers-too-large"
+
+
+def test_a_long_address_is_refused(hurried):
+    with connected(hurried) as connection:
+        connection.sendall(b"GET /" + b"x" * (LONGEST_ADDRESS + 1) + b" HTTP/1.1\r\nHost: here\r\n\r\n")
+        said, _ = last_words(connection)
+    assert problem(said) == "address-too-long"
 
 
 def test_what_is_not_http_is_told_so(hurried):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import httpx
-from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request
+from fastapi import APIRouter, BackgroundTasks, Body, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from recsys.events.model import Id
@@ -23,13 +23,10 @@ log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/{site}/releases", tags=["releases"], route_class=Guarded)
 
 
-class Why(BaseModel):
+class Reason(BaseModel):
     """Why a release is changed."""
 
     reason: str = Field("", max_length=1000, description="Stands in the audit.")
-
-
-NO_REASON: Final = Why()
 
 
 ADMIN: Final = [Depends(needs("admin"))]
@@ -42,7 +39,12 @@ async def _who(request: Request) -> str:
     return f"{named}, from {request.client.host if request.client else 'an unknown address'}"
 
 
+async def _why(body: Annotated[Reason | None, Body()] = None) -> Reason:
+    return body or Reason()
+
+
 Who = Annotated[str, Depends(_who)]
+Why = Annotated[Reason, Depends(_why)]
 OfRelease = Annotated[Id, Path()]
 
 
@@ -80,9 +82,7 @@ def compared(
 
 
 @router.post("/rollback", dependencies=ADMIN, summary="Roll back to the release before")
-def roll_back(
-    site: OfSite, service: InService, by: Who, afterwards: BackgroundTasks, why: Why = NO_REASON
-) -> LiveRelease:
+def roll_back(site: OfSite, service: InService, by: Who, afterwards: BackgroundTasks, why: Why) -> LiveRelease:
     """The release before the live one answers again; repeat to go further back."""
     dsn = service.settings.postgres_dsn()
     live = lifecycle.rollback(dsn, site.site, datetime.now(UTC), by=by, reason=why.reason)
@@ -97,7 +97,7 @@ def activate(
     service: InService,
     by: Who,
     afterwards: BackgroundTasks,
-    why: Why = NO_REASON,
+    why: Why,
 ) -> LiveRelease:
     """This release answers from now on."""
     dsn = service.settings.postgres_dsn()
@@ -107,7 +107,7 @@ def activate(
 
 
 @router.post("/{release_id}/canary", dependencies=ADMIN, summary="Make a release a canary")
-def canary(site: OfSite, release_id: OfRelease, service: InService, by: Who, why: Why = NO_REASON) -> ReleaseSummary:
+def canary(site: OfSite, release_id: OfRelease, service: InService, by: Who, why: Why) -> ReleaseSummary:
     """This gated release may answer beside the live one; no pointer moves."""
     dsn = service.settings.postgres_dsn()
     lifecycle.start_canary(dsn, site.site, release_id, by=by, reason=why.reason)
@@ -115,7 +115,7 @@ def canary(site: OfSite, release_id: OfRelease, service: InService, by: Who, why
 
 
 @router.post("/{release_id}/retire", dependencies=ADMIN, summary="Retire a release")
-def retire(site: OfSite, release_id: OfRelease, service: InService, by: Who, why: Why = NO_REASON) -> ReleaseSummary:
+def retire(site: OfSite, release_id: OfRelease, service: InService, by: Who, why: Why) -> ReleaseSummary:
     """Its rows are dropped; never those of the live release nor of the one before it."""
     dsn = service.settings.postgres_dsn()
     retirement.retire(dsn, site.site, release_id, by=by, reason=why.reason)
