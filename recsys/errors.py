@@ -7,6 +7,7 @@
     │   ├── SourceError        a file or folder is missing, empty, or not in the published form
     │   ├── SchemaError        a frame at a border has the wrong columns or types
     │   ├── PartitionRefused   too many bad rows, or none where traffic is expected: nothing was committed
+    │   ├── MissingColumns     rows that are to be scored lack columns; they are named
     │   ├── TableRefused       a predictor's table is not what its site expects: nothing was trained
     │   └── NotEnoughData      the log is too short or too thin for what was asked
     ├── NotFittedError         generate or score was called before fit
@@ -14,8 +15,9 @@
     ├── PlatformError          a server of the embedded platform cannot start, or did not stay up
     ├── FetchError             a site's content API does not answer; it may later
     ├── StoreError             Postgres or the object store answered with something unexpected
-    └── ReleaseError           a release is missing, incomplete, or in the wrong state for what was asked
-        └── UnknownReleaseError  the site has no release of this id
+    ├── ReleaseError           a release is missing, incomplete, or in the wrong state for what was asked
+    │   └── UnknownReleaseError  the site has no release of this id
+    └── ExperimentError        an experiment is unknown, over, or in the way of another
 
 A message has three parts: what was found, what was expected, what to do. A refused gate is an outcome, not an error.
 """
@@ -47,6 +49,14 @@ class SchemaError(DataError):
 
 class PartitionRefused(DataError):
     """A partition was not committed; the last good one, if any, is untouched."""
+
+
+class MissingColumns(DataError):
+    """Rows that are to be scored lack ``columns``."""
+
+    def __init__(self, message: str, *, columns: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.columns = columns
 
 
 class TableRefused(DataError):
@@ -83,3 +93,7 @@ class ReleaseError(RecsysError):
 
 class UnknownReleaseError(ReleaseError):
     """The site has no release of this id."""
+
+
+class ExperimentError(RecsysError):
+    """An experiment is unknown, over, or in the way of another."""

@@ -26,10 +26,11 @@ def release_id(site: SiteConfig, *, as_of: datetime, data_hash: str) -> ReleaseI
 def config_hash(site: SiteConfig) -> str:
     """SHA-256 of everything in the site's configuration that can change what is learned or served.
 
-    When Airflow runs, where the data come from, how parameters are searched for and what else is predicted are left out.
+    Left out: when Airflow runs, where the data come from, how parameters are searched for, what else is predicted, and
+    who gets it first.
     """
-    left_out = {"schedule", "source", "catalogue", "title", "tuning", "candidates_on_trial", "predictors"}
-    content = site.model_dump(mode="json", exclude=left_out)
+    elsewhere = {"schedule", "source", "catalogue", "title", "tuning", "candidates_on_trial", "predictors"}
+    content = site.model_dump(mode="json", exclude=elsewhere | {"canary", "experiments"})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

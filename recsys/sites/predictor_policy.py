@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from recsys.sites.table_policy import SessionBounds, Share
+from recsys.sites.table_policy import Share
 from recsys.types import Frozen
 
 HeldShare = Annotated[float, Field(ge=0.05, le=0.5)]
@@ -20,15 +20,22 @@ class RateBounds(Frozen):
     "Highest share."
 
 
+class LengthBounds(Frozen):
+    """Mean events of a session, before its purchase."""
+
+    min: NonNegativeFloat = 1.0
+    "Lowest mean."
+    max: NonNegativeFloat = 100.0
+    "Highest mean."
+
+
 class IntentChecks(Frozen):
     """What the table of sessions must be like; else nothing is trained."""
 
     min_sessions: PositiveInt = 200
     "Fewest sessions."
-    events_per_session: SessionBounds = SessionBounds(min=1.0, max=100.0)
-    "Mean events of a session, before its purchase."
+    events_per_session: LengthBounds = LengthBounds()
     base_rate: RateBounds = RateBounds()
-    "Share of the sessions that buy."
     max_null_share: dict[str, Share] = Field(default_factory=dict)
     "Largest share of events without a value, of item_id, category, price or session_id, as {price: 0.5}."
 
@@ -60,8 +67,84 @@ class IntentPolicy(Frozen):
     checks: IntentChecks = IntentChecks()
 
 
+class CtrChecks(Frozen):
+    """What the table of impressions must be like; else nothing is trained."""
+
+    min_rows: PositiveInt = 1000
+    "Fewest rows."
+    base_rate: RateBounds = RateBounds()
+    max_null_share: dict[str, Share] = Field(default_factory=dict)
+    "Largest share of rows without a value, by column."
+    max_unseen_share: dict[str, Share] = Field(default_factory=dict)
+    "Largest share of the held-back rows whose value no earlier row has, by column."
+
+
+class CtrPolicy(Frozen):
+    """How the model of click probability is trained, and what it looks at."""
+
+    path: str | None = None
+    "Folder of a CSV file of rows with their label, in the order of time; null: the site's own impressions."
+    file: str = "train.csv"
+    "Name of that file."
+    label: str = "click"
+    "The column that says whether the row was clicked, 1 or 0."
+    time: str | None = "timestamp"
+    "The column that says when; it adds hour_of_day and day_of_week. null: none does."
+    time_format: str | None = None
+    "How that is written, as %y%m%d%H; null: ISO 8601, which the site's own impressions have."
+    categories: tuple[str, ...] = ("item_id", "category", "position", "user_id")
+    "Columns whose values each have a click rate and a frequency."
+    numbers: tuple[str, ...] = ("position", "price", "hour_of_day", "day_of_week")
+    "Columns that are read as numbers."
+    counts: tuple[tuple[str, ...], ...] = (("user_id",), ("item_id",), ("user_id", "hour_of_day"))
+    "Columns, each alone or several together, whose rows are counted."
+    crosses: tuple[tuple[str, ...], ...] = (("item_id", "position"), ("category", "hour_of_day"))
+    "Columns that together have a click rate, their texts hashed."
+    buckets: PositiveInt = 16_384
+    "How many buckets texts of crosses are hashed into."
+    min_rows: PositiveInt = 2
+    "A value with fewer rows is like one that was never seen."
+    folds: Annotated[int, Field(ge=3, le=20)] = 5
+    "Blocks of time: a row's rates and counts come from other blocks; the last is held back, and knows those before it."
+    history_days: PositiveInt = 30
+    "Impressions of this many days before as_of are learned from."
+    label_hours: NonNegativeFloat = 24.0
+    "Impressions younger than this at as_of are left out: they may still be clicked."
+    rows: PositiveInt = 1_000_000
+    "Most rows that are learned from, the latest."
+    iterations: PositiveInt = 300
+    "Most trees."
+    learning_rate: PositiveFloat = 0.08
+    depth: Depth = 6
+    calibrate: Literal["isotonic", "platt"] = "platt"
+    "How scores become probabilities."
+    seed: NonNegativeInt = 7
+    checks: CtrChecks = CtrChecks()
+
+    @model_validator(mode="after")
+    def _looks_at_something(self) -> "CtrPolicy":
+        if not (self.categories or self.numbers or self.counts or self.crosses):
+            raise ValueError(
+                "predictors.ctr: found no column to look at, expected categories, numbers, counts or crosses"
+            )
+        empty = [key for key, sets in (("counts", self.counts), ("crosses", self.crosses)) if () in sets]
+        if empty:
+            raise ValueError(f"predictors.ctr.{empty[0]}: found an empty list, expected names of columns in it")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a raw row must have, each once."""
+        derived = ("hour_of_day", "day_of_week") if self.time is not None else ()
+        sets = (self.categories, self.numbers, *self.counts, *self.crosses)
+        named = dict.fromkeys(name for names in sets for name in names if name not in derived)
+        return (*named, *([self.time] if self.time is not None and self.time not in named else []))
+
+
 class PredictorsPolicy(Frozen):
     """What is predicted; null: nothing."""
 
     intent: IntentPolicy | None = None
     "The probability that a session buys."
+    ctr: CtrPolicy | None = None
+    "The probability that an impression is clicked."

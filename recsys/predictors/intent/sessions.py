@@ -9,6 +9,7 @@ from operator import itemgetter
 import polars as pl
 
 from recsys import columns as c
+from recsys.predictors.item_facts import told_before
 from recsys.serving.predicting.session import SessionEvent, SessionRules, split_sessions
 
 
@@ -46,7 +47,7 @@ def read_sessions(
     known = interactions.filter(pl.col(c.TIMESTAMP) < until, pl.col(c.EVENT_TYPE).is_in(list(rules.event_types))).sort(
         c.TIMESTAMP, c.EVENT_ID
     )
-    told = known.with_columns(*(_told(known, item_updates, name) for name in (c.CATEGORY, c.PRICE)))
+    told = known.with_columns(*(told_before(known, item_updates, name) for name in (c.CATEGORY, c.PRICE)))
     rows = told.sort(c.USER_ID, maintain_order=True).select(
         c.USER_ID,
         c.EVENT_TYPE,
@@ -78,16 +79,3 @@ def _over(user: str, events: list[SessionEvent], rules: SessionRules, until: flo
         bought, ended = len(before) < len(found), found[-1].timestamp or 0.0
         if before and (bought or until - ended > rules.pause_seconds):
             yield Session(user, before, bought, ended)
-
-
-def _told(known: pl.DataFrame, item_updates: pl.DataFrame | None, name: str) -> pl.Series:
-    """What was last told of each event's item before the event; null where nothing was."""
-    if item_updates is None:
-        return pl.repeat(None, known.height, dtype=pl.Float64() if name == c.PRICE else pl.String(), eager=True).alias(
-            name
-        )
-    updates = item_updates.select(c.ITEM_ID, c.TIMESTAMP, name).drop_nulls().sort(c.TIMESTAMP)
-    joined = known.select(c.ITEM_ID, c.TIMESTAMP).join_asof(
-        updates, on=c.TIMESTAMP, by=c.ITEM_ID, strategy="backward", check_sortedness=False
-    )
-    return joined[name]
