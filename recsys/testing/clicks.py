@@ -15,7 +15,7 @@ START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS: Final = 14
 BASE: Final = -3.0
 """Log-odds of a click in the middle."""
-SPREADS: Final = {"user": 0.5, "item": 0.9, "category": 0.4, "pair": 0.5}
+OF_USERS, OF_ITEMS, OF_CATEGORIES, OF_PAIRS = 0.5, 0.9, 0.4, 0.5
 """Standard deviations of what users, items, categories, and items at a position, add to the log-odds."""
 
 
@@ -28,9 +28,9 @@ def drawn_clicks(rows: int, *, rng: np.random.Generator) -> tuple[pl.DataFrame, 
         The columns of a site's own impressions (``impression_rows``) with the label ``click``; float64, shape (rows,).
     """
     users, items, categories, positions = 5_000, 500, 12, 8
-    of_user, of_item = rng.normal(0, SPREADS["user"], users), rng.normal(0, SPREADS["item"], items)
-    of_category = rng.normal(0, SPREADS["category"], categories)
-    of_pair = rng.normal(0, SPREADS["pair"], (items, positions))
+    of_user, of_item = rng.normal(0, OF_USERS, users), rng.normal(0, OF_ITEMS, items)
+    of_category = rng.normal(0, OF_CATEGORIES, categories)
+    of_pair = rng.normal(0, OF_PAIRS, (items, positions))
     user = _popular(users, rows, rng)
     item = _popular(items, rows, rng)
     category, position = item % categories, rng.integers(0, positions, rows)
