@@ -38,7 +38,7 @@ def hand_over(outcome: Mapping[str, Any], event: Any) -> ReleaseId:
     if not outcome.get("accepted", True):
         raise AirflowSkipException(f"release {release_id} does not go live, the one before stays. {outcome['reason']}")
     if not outcome.get("live", True):
-        raise AirflowSkipException(f"nothing new: release {release_id} was judged before and is not live any more")
+        raise AirflowSkipException(f"nothing is live that was not: release {release_id} is a canary, or was taken off")
     event.extra = {RELEASE_ID: release_id}
     return release_id
 

@@ -67,6 +67,11 @@ def training_cron(site: SiteConfig, *, minute: int) -> str:
     return f"{minute} {','.join(map(str, hours))} * * *"
 
 
+def each_hour(minute: int) -> CronTriggerTimetable:
+    """Once an hour, at that minute."""
+    return CronTriggerTimetable(f"{minute} * * * *", timezone="UTC", run_immediately=False)
+
+
 def training_minutes(sites: Iterable[SiteConfig]) -> dict[SiteId, int]:
     """A minute of the hour for each site: its own ``train_minute``, else the one farthest from all others.
 

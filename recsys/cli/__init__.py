@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import typer
 from rich import get_console
 
-from recsys.cli import events, keys, lineage, offline, pipeline, releases, sites, stages, stream, tuning
+from recsys.cli import events, experiments, keys, lineage, offline, pipeline, releases, sites, stages, stream, tuning
 from recsys.cli.options import AsJson
 from recsys.cli.printing import print_json
 from recsys.errors import RecsysError
@@ -22,6 +22,7 @@ for commands in (stages, events, stream, tuning, lineage):
     app.add_typer(commands.app)
 app.add_typer(sites.app, name="sites")
 app.add_typer(releases.app, name="releases")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(keys.app, name="keys")
 app.add_typer(offline.app, name="offline")
 app.add_typer(pipeline.app, name="pipeline")

@@ -26,6 +26,7 @@ class Stage(StrEnum):
     BUILD_CANDIDATES = "build_candidates"
     TRAIN_RANKER = "train_ranker"
     RELEASE_RECOMMENDATIONS = "release_recommendations"
+    JUDGE_EXPERIMENTS = "judge_experiments"
     MAINTAIN_STORAGE = "maintain_storage"
 
 
@@ -55,6 +56,7 @@ def stage(
         Stage.BUILD_CANDIDATES: {"as_of": utc(as_of)},
         Stage.TRAIN_RANKER: {"release_id": release_id},
         Stage.RELEASE_RECOMMENDATIONS: {"release_id": release_id},
+        Stage.JUDGE_EXPERIMENTS: {},
         Stage.MAINTAIN_STORAGE: {},
     }
     module = import_module(f"recsys.stages.{name}")

@@ -41,6 +41,7 @@ __all__ = [
     "CHANNEL",
     "MOVES",
     "activate",
+    "become_canary",
     "decline",
     "fail",
     "fail_abandoned",
@@ -49,6 +50,7 @@ __all__ = [
     "lock_release",
     "note_removed",
     "pointers",
+    "put_aside",
     "record_release",
     "release_record",
     "release_report",
@@ -156,9 +158,20 @@ def start_canary(dsn: str, site: SiteId, release_id: ReleaseId, *, by: str = LIB
         ReleaseError: unknown, not published, or in a state that cannot become a canary.
     """
     with transaction(dsn) as cursor:
-        release = lock_release(cursor, site, release_id)
-        _require_published(release)
-        _move(cursor, release, "canary", "canary", by=by, reason=reason)
+        become_canary(cursor, lock_release(cursor, site, release_id), by=by, reason=reason)
+
+
+def become_canary(cursor: Cursor, release: ReleaseSummary, *, by: str, reason: str) -> None:
+    """``start_canary`` in the caller's transaction, which holds the release."""
+    _require_published(release)
+    _move(cursor, release, "canary", "canary", by=by, reason=reason)
+
+
+def put_aside(cursor: Cursor, release: ReleaseSummary, *, by: str, reason: str) -> None:
+    """A canary is retired, in the caller's transaction; its rows stay until the retention takes them. Others stay."""
+    if release.state == "canary":
+        _move(cursor, release, "retired", "retire", by=by, reason=reason)
+        _set_reason(cursor, release.release_id, reason)
 
 
 def decline(dsn: str, site: SiteId, release_id: ReleaseId, reason: str, *, by: str = LIBRARY) -> None:

@@ -21,6 +21,8 @@ from pydantic import (
 )
 
 from recsys.sites.blend_policy import BlendPolicy
+from recsys.sites.canary_policy import CanaryPolicy
+from recsys.sites.experiment import Experiment, overlapping
 from recsys.sites.gate_policy import GatePolicy
 from recsys.sites.online_ranking_policy import OnlineRankingPolicy
 from recsys.sites.predictor_policy import PredictorsPolicy
@@ -216,9 +218,35 @@ class SiteConfig(Frozen):
     gate: GatePolicy = GatePolicy()
     serving: ServingPolicy = ServingPolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
+    canary: CanaryPolicy = CanaryPolicy()
+    experiments: tuple[Experiment, ...] = ()
+    "Started by Airflow, each once; others are started by command or over HTTP."
     retention: RetentionPolicy = RetentionPolicy()
     tuning: TuningPolicy = TuningPolicy()
     predictors: PredictorsPolicy = PredictorsPolicy()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _experiments_are_of_this_site(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or not isinstance(data.get("experiments"), list):
+            return data
+        of_here = [
+            {"site": data.get("site"), **each} if isinstance(each, Mapping) else each for each in data["experiments"]
+        ]
+        return {**data, "experiments": of_here}
+
+    @model_validator(mode="after")
+    def _experiments_share_no_users(self) -> "SiteConfig":
+        canaries = (self.canary.experiment(self.site, "any"),) if self.canary.enabled else ()
+        for position, experiment in enumerate(self.experiments):
+            if experiment.site != self.site:
+                raise ValueError(f"experiments[{position}].site: found {experiment.site!r}, expected {self.site!r}")
+            if others := overlapping(experiment, (*canaries, *self.experiments)):
+                raise ValueError(
+                    f"experiments[{position}]: found {experiment.id!r} in layer {experiment.layer!r} with slots "
+                    f"{experiment.slots}, which {others[0].id!r} has too; expected another layer or other slots"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> "SiteConfig":

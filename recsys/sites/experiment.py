@@ -6,7 +6,7 @@ Users take part or not, and belong to one arm, by ``recsys.serving.assignment``;
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, StringConstraints, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints, model_validator
 
 from recsys.sites.table_policy import Share
 from recsys.types import Frozen, ReleaseId, SiteId
@@ -80,7 +80,7 @@ class Experiment(Frozen):
     guardrails: tuple[Guardrail, ...] = ()
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     "Chance that arms which are equal end in a promotion or an abort, however often one looks."
-    min_hours: PositiveInt = 24 * 7
+    min_hours: NonNegativeInt = 24 * 7
     "Nothing is promoted earlier; an abort may come at any time."
     max_hours: PositiveInt = 24 * 28
     "What is undecided then is inconclusive."

@@ -1,8 +1,8 @@
 """A release that waits for someone's word goes live, or stays as it is and says why."""
 
 from recsys.serving import lifecycle
-from recsys.stages import change_release
 from recsys.stages.context import StageContext, open_context
+from recsys.stages.going_live import go_live
 from recsys.types import Frozen, ReleaseId, SiteId
 
 
@@ -12,7 +12,9 @@ class Answered(Frozen):
     site: SiteId
     release_id: ReleaseId
     accepted: bool
-    "True: it is live."
+    "What was answered."
+    live: bool
+    "False for an approved release: some users get it first."
     reason: str
 
 
@@ -25,7 +27,7 @@ def run(
     by: str,
     context: StageContext | None = None,
 ) -> Answered:
-    """Activates a published release when it was approved; otherwise it stays gated, with the reason.
+    """A published release that was approved goes live, or becomes a canary; otherwise it stays gated, with the reason.
 
     Args:
         site: which site.
@@ -39,8 +41,9 @@ def run(
         ReleaseError: the release is not in a state for that. What is live stays.
     """
     context = context or open_context()
+    live = False
     if approved:
-        change_release.activate(site=site, release_id=release_id, by=by, reason=reason, context=context)
+        live = go_live(context, site, release_id, by=by, reason=reason)
     else:
         lifecycle.decline(context.dsn, site, release_id, reason, by=by)
-    return Answered(site=site, release_id=release_id, accepted=approved, reason=reason)
+    return Answered(site=site, release_id=release_id, accepted=approved, live=live, reason=reason)

@@ -24,8 +24,8 @@ from recsys.serving import lifecycle
 from recsys.serving.contracts import ReleaseSummary
 from recsys.sites import SiteConfig
 from recsys.stages import publish_release
-from recsys.stages.change_release import activate
 from recsys.stages.context import StageContext, open_context
+from recsys.stages.going_live import go_live
 from recsys.stages.making import making
 from recsys.steps import Step
 from recsys.types import Frozen, ReleaseId, SiteId
@@ -41,7 +41,7 @@ class ReleaseReport(Frozen):
     release_id: ReleaseId
     accepted: bool
     live: bool
-    "False for an accepted release: it is published and waits for someone to approve it."
+    "False for an accepted release: some users get it first, or it waits until someone approves it."
     reason: str
     "The gate's sentence."
     page: str
@@ -130,11 +130,10 @@ def _run(context: StageContext, site: SiteId, release_id: ReleaseId, by: str) ->
     with log.steps.measured("publish") as published:
         rows = publish_release.run(site=site, release_id=release_id, by=by, context=context)
         published.extend(rows.values())
-    approval = context.site(site).approval
-    if not approval.required:
-        activate(site=site, release_id=release_id, by=by, reason=decision.reason, context=context)
-    steps = tuple(log.steps.ended)
-    return ReleaseReport(**told, accepted=True, live=not approval.required, rows=rows, steps=steps)
+    live = False
+    if not context.site(site).approval.required:
+        live = go_live(context, site, release_id, by=by, reason=decision.reason)
+    return ReleaseReport(**told, accepted=True, live=live, rows=rows, steps=tuple(log.steps.ended))
 
 
 def _as_read_before(context: StageContext, store: f.ReleaseFiles) -> Sequence[Manifest] | None:

@@ -62,7 +62,11 @@ def _default(field: FieldInfo) -> str | None:
     if field.is_required():
         return "required"
     default: Any = field.get_default(call_default_factory=True)
-    if isinstance(default, tuple) and default:
+    if (
+        isinstance(default, tuple)
+        and default
+        and all(isinstance(part, str) or hasattr(part, "kind") for part in default)
+    ):
         return ", ".join(part if isinstance(part, str) else part.kind for part in default)
     return default if isinstance(default, str) else json.dumps(default)
 

@@ -31,7 +31,7 @@ def test_a_refused_release_is_skipped_with_the_gates_sentence(event):
 
 
 def test_a_release_that_was_taken_off_is_not_announced_again(event):
-    with pytest.raises(AirflowSkipException, match="r1 was judged before and is not live any more"):
+    with pytest.raises(AirflowSkipException, match="release r1 is a canary, or was taken off"):
         hand_over({"release_id": "r1", "accepted": True, "live": False, "reason": "better"}, event)
     assert event.extra == {}
 

@@ -12,6 +12,7 @@ KINDS = (
     "build_candidates",
     "train_ranker",
     "release_recommendations",
+    "judge_experiments",
 )
 HEAVY = (
     "pandas",
