@@ -1,6 +1,6 @@
 """An experiment as a page: what was decided and why, every metric with its interval, pictures over time. Markdown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -20,9 +20,24 @@ DPI: Final = 110
 
 
 def write_report(
-    folder: Path, experiment: Experiment, found: Evidence, decisions: Sequence[Decision], *, start: datetime
+    folder: Path,
+    experiment: Experiment,
+    found: Evidence,
+    decisions: Sequence[Decision],
+    *,
+    start: datetime,
+    covered: Mapping[str, float] | None = None,
 ) -> Path:
-    """``report.md`` and its pictures are in the folder, which is made where it is missing; returns the page."""
+    """``report.md`` and its pictures are in the folder, which is made where it is missing; returns the page.
+
+    Args:
+        folder: where.
+        experiment: whose.
+        found: the evidence at every look.
+        decisions: those of the last look.
+        start: of the first look, UTC.
+        covered: share of the catalogue that each arm shows; None: not measured.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     users_chart(experiment, found).savefig(folder / "users.png", dpi=DPI)
     for arm, metrics in found.series.items():
@@ -30,11 +45,17 @@ def write_report(
             chart = lift_chart(found, series, tolerated=_tolerated(experiment, metric))
             chart.savefig(folder / _picture(arm, metric), dpi=DPI)
     page = folder / PAGE
-    page.write_text("\n".join(_lines(experiment, found, decisions, start)) + "\n", encoding="utf-8")
+    page.write_text("\n".join(_lines(experiment, found, decisions, start, covered or {})) + "\n", encoding="utf-8")
     return page
 
 
-def _lines(experiment: Experiment, found: Evidence, decisions: Sequence[Decision], start: datetime) -> Iterator[str]:
+def _lines(
+    experiment: Experiment,
+    found: Evidence,
+    decisions: Sequence[Decision],
+    start: datetime,
+    covered: Mapping[str, float],
+) -> Iterator[str]:
     yield f"# Experiment {experiment.id} of {experiment.site}"
     yield f"\nOn {experiment.surface}, from {start:%Y-%m-%d %H:%M} UTC, {found.hours[-1]:,.0f} hours."
     for decision in decisions:
@@ -42,6 +63,8 @@ def _lines(experiment: Experiment, found: Evidence, decisions: Sequence[Decision
     yield "\n## Users\n"
     yield from _split(experiment, found)
     yield "\n![Users](users.png)"
+    if covered:
+        yield f"\nOf the catalogue are shown, at equally many showings: {_shares(covered)}."
     for arm, metrics in found.series.items():
         yield f"\n## {arm} beside {experiment.control.name}\n"
         sure = 1 - Levels.of(experiment).interval
@@ -62,6 +85,10 @@ def _split(experiment: Experiment, found: Evidence) -> Iterator[str]:
     if sum(counts):
         once = chi_square(counts, [arm.share for arm in experiment.arms])
         yield f"\nSplit as declared: p = {found.split_p[-1]:.3g} at any time ({once:.3g} by chi-square, for one look)."
+
+
+def _shares(covered: Mapping[str, float]) -> str:
+    return ", ".join(f"{arm} {share:.1%}" for arm, share in covered.items())
 
 
 def _row(experiment: Experiment, series: Series) -> str:

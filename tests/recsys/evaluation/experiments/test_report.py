@@ -9,7 +9,8 @@ from tests.recsys.evaluation.experiments.test_decision import HOURS, START, outc
 
 def written(tmp_path, tried, rows) -> str:
     found = evidence(tried, rows, start=START, looks=HOURS)
-    page = write_report(tmp_path / "report", tried, found, decide(tried, found), start=START)
+    covered = {"control": 0.25, "fresh": 0.5}
+    page = write_report(tmp_path / "report", tried, found, decide(tried, found), start=START, covered=covered)
     return page.read_text(encoding="utf-8")
 
 
@@ -20,6 +21,7 @@ def test_a_report_says_why_and_has_its_pictures(tmp_path, experiment):
     assert "**fresh: promote.** ctr differs by +" in page
     assert "| control | live | 50.0% | 2,000 | 50.00% |" in page
     assert "| latency | " in page
+    assert "shown, at equally many showings: control 25.0%, fresh 50.0%." in page
     assert "guardrail; tolerated +10.0 %" in page
     pictures = sorted(path.name for path in (tmp_path / "report").glob("*.png"))
     assert pictures == ["lift_fresh_ctr.png", "lift_fresh_latency.png", "users.png"]
