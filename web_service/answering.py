@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from recsys.serving.contracts import Answer, Mode, RecommendedItem
+from recsys.serving.postgres_release import PostgresRelease
 from recsys.serving.reading import ANYTHING, Filters, Item, ReleaseReader, Shelf, Slate
 from recsys.serving.told import Activity
 from recsys.sites import SiteConfig
@@ -21,6 +22,9 @@ STEP: Final = timedelta(minutes=1)
 "Items named in the request count as seen one step apart, the last one now."
 NO_SLATE: Final = Slate()
 NOTHING_DONE: Final = Activity()
+Asker: TypeAlias = Literal["known", "new", "stranger", "anonymous", "unread"]
+"""Who asks: one with a slate; one without, who told something lately; a user of whom nothing is known; nobody in
+particular; one of whom Postgres may know more, but does not answer."""
 
 
 @dataclass(slots=True)
@@ -52,6 +56,14 @@ class Wish:
         return Filters(self.category, self.min_price, self.max_price, only)
 
 
+class Answered(NamedTuple):
+    """An answer, and what it could be made of."""
+
+    answer: Answer
+    asker: Asker
+    from_tables: bool
+
+
 async def answer(
     standing: Standing,
     site: SiteConfig,
@@ -60,7 +72,7 @@ async def answer(
     request_id: RequestId,
     now: datetime,
     ranking: OnlineRanking | None = None,
-) -> Answer:
+) -> Answered:
     """``k`` items, or as many as may be shown; ``ranking`` orders a blended answer where the site wants it.
 
     Raises:
@@ -92,7 +104,7 @@ class Question:
     """A wish with all that is known of who asks."""
 
     def __init__(self, site: SiteConfig, wish: Wish, activity: Activity, slate: Slate, now: datetime) -> None:
-        self.site, self.wish, self.slate = site, wish, slate
+        self.site, self.wish, self.activity, self.slate = site, wish, activity, slate
         self.wanted = wish.offset + wish.k
         "How many items there would be on one page."
         self.signals = _signals(site, wish, activity, now)
@@ -144,9 +156,9 @@ class Question:
 
     def answer(
         self, chosen: Sequence[Candidate], items: Mapping[ItemId, Item], reader: ReleaseReader, request_id: RequestId
-    ) -> Answer:
+    ) -> Answered:
         """The page that was asked for."""
-        return {
+        answer: Answer = {
             "request_id": request_id,
             "site": self.site.site,
             "user_id": self.wish.user_id,
@@ -154,6 +166,16 @@ class Question:
             "arm": LIVE_ARM,
             "items": shown(chosen, items, offset=self.wish.offset),
         }
+        return Answered(answer, self._asker(), isinstance(reader, PostgresRelease))
+
+    def _asker(self) -> Asker:
+        if self.activity.unread or self.slate.unread:
+            return "unread"
+        if self.slate is not NO_SLATE:
+            return "known"
+        if self.signals:
+            return "new"
+        return "anonymous" if self.wish.user_id is None else "stranger"
 
 
 def shown(candidates: Iterable[Candidate], items: Mapping[ItemId, Item], *, offset: int = 0) -> list[RecommendedItem]:

@@ -11,7 +11,7 @@ from recsys.serving.contracts import Answer
 from recsys.serving.reading import Item, ReleaseReader
 from recsys.sites import SiteConfig
 from recsys.types import ItemId, RequestId, UserId
-from web_service.answering import NO_SLATE, Question, Wish, bought_by, require_live
+from web_service.answering import NO_SLATE, Answered, Question, Wish, bought_by, require_live
 from web_service.blending import Candidate
 from web_service.standing import Standing
 
@@ -31,7 +31,7 @@ async def answer_many(
     *,
     request_id: RequestId,
     now: datetime,
-) -> AsyncIterator[Answer]:
+) -> AsyncIterator[Answered]:
     """The answer that each user would get alone, in the order of ``user_ids``, all of one release.
 
     Each has a request id of its own: ``request_id``, a point, and its place from 1.

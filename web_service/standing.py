@@ -118,7 +118,7 @@ class Standing:
             except AWAY:
                 if not isinstance(reader, SnapshotRelease):
                     raise
-                found |= dict.fromkeys(missing, Activity())  # an answer without is better than none
+                found |= dict.fromkeys(missing, Activity(unread=True))  # an answer without is better than none
         return found
 
     def live(self) -> dict[SiteId, ReleaseId | None]:
@@ -184,6 +184,9 @@ class Standing:
         if {site: reader.key for site, reader in self._readers.items()} != live:
             self._snapshots.remember({site: release.release_id for site, release in live.items()})
         self._readers = {site: self._choose(release) for site, release in live.items()}
+        for site, release in live.items():
+            self._telemetry.slates_as_of.labels(site).set(release.as_of.timestamp())
+            self._telemetry.slates_made.labels(site).set(release.created_at.timestamp())
 
     async def _with_rows(
         self, database: asyncpg.Pool | asyncpg.Connection, live: dict[SiteId, ReleaseKey]

@@ -12,6 +12,10 @@ from recsys.serving.contracts import Answer, Mode
 
 DEFAULTS = {"popular", "catalogue"}
 """Sources of items that are the same for everybody."""
+UNKNOWN = {"anonymous", "stranger", "unread"}
+"""Askers for whom nothing personal can be found."""
+COLD = {"new", "stranger"}
+"""Askers without a slate."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 Metric = TypeVar("Metric", Counter, Histogram)
@@ -36,8 +40,34 @@ class Telemetry:
         self.answers = Counter(
             "recsys_answers",
             "Answers by mode; personal: some item came from the user's slate or events.",
-            ("site", "mode", "kind"),
+            ("site", "mode", "kind", "arm"),
             registry=self.registry,
+        )
+        self.fallbacks = Counter(
+            "recsys_fallbacks",
+            "Answers that had to do without: anonymous, stranger, unread, nothing-left; tables.",
+            ("site", "kind"),
+            registry=self.registry,
+        )
+        self.cold_users = Counter(
+            "recsys_cold_users",
+            "Answers to named users that the release has no slate for.",
+            ("site",),
+            registry=self.registry,
+        )
+        self.slates_as_of = Gauge(
+            "recsys_slates_as_of_timestamp_seconds",
+            "End of what the slates that are answered from could know.",
+            ("site",),
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        )
+        self.slates_made = Gauge(
+            "recsys_slates_made_timestamp_seconds",
+            "When the release that is answered from was begun.",
+            ("site",),
+            registry=self.registry,
+            multiprocess_mode="livemin",
         )
         self.items = Counter(
             "recsys_items_served",
@@ -110,12 +140,21 @@ class Telemetry:
         self._one(self.requests, method, route, str(status)).inc()
         self._one(self.seconds, method, route).observe(seconds)
 
-    def count_answer(self, answer: Answer, mode: Mode, k: int) -> None:
-        """The answer is counted: by mode, by source, and whether it was personal."""
+    def count_answer(self, answer: Answer, mode: Mode, k: int, *, asker: str, from_tables: bool) -> None:
+        """The answer is counted: by mode and source, whether it was personal, and why not.
+
+        ``asker`` is an ``Asker`` of ``web_service.answering``; ``from_tables``: no snapshot answered.
+        """
         site, items = answer["site"], answer["items"]
         sources = Count([item["source"].partition(":")[0] for item in items])
         kind = "default" if sources.keys() <= DEFAULTS else "personal"
-        self._one(self.answers, site, mode, kind).inc()
+        self._one(self.answers, site, mode, kind, answer["arm"]).inc()
+        if kind == "default":
+            self._one(self.fallbacks, site, asker if asker in UNKNOWN else "nothing-left").inc()
+        if from_tables:
+            self._one(self.fallbacks, site, "tables").inc()
+        if asker in COLD and answer["user_id"] is not None:
+            self._one(self.cold_users, site).inc()
         for source, count in sources.items():
             self._one(self.items, site, source).inc(count)
         if len(items) < k:

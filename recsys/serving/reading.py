@@ -37,6 +37,8 @@ class Slate:
     "What the user had bought."
     seen: Iterable[ItemId] = ()
     "What else the user had done something with."
+    unread: bool = False
+    "True: Postgres may have one, and does not answer."
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class Activity:
     bought: frozenset[ItemId] = frozenset()
     seen: frozenset[ItemId] = frozenset()
     "All that the user did something with, bought or not."
+    unread: bool = False
+    "True: Postgres may know more, and does not answer."
 
 
 @dataclass(frozen=True, slots=True)

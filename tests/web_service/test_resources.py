@@ -97,8 +97,9 @@ def test_what_is_measured(serve, shop):
         client.get("/no/such/address")
         text = client.get("/metrics").text
     for line in (
-        'recsys_answers_total{kind="personal",mode="blended",site="shop"} 1.0',
-        'recsys_answers_total{kind="default",mode="blended",site="shop"} 1.0',
+        'recsys_answers_total{arm="live",kind="personal",mode="blended",site="shop"} 1.0',
+        'recsys_answers_total{arm="live",kind="default",mode="blended",site="shop"} 1.0',
+        f'recsys_slates_as_of_timestamp_seconds{{site="shop"}} {NOON.timestamp():.7e}',
         'recsys_items_served_total{site="shop",source="ranked"} 4.0',
         'recsys_items_served_total{site="shop",source="popular"} 4.0',
         'recsys_short_answers_total{site="shop"} 1.0',

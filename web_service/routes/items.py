@@ -64,4 +64,4 @@ async def popular(
     """What is popular now, in the whole catalogue or in one category."""
     wish = Wish(user_id=None, mode="offline", **vars(query))
     found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=datetime.now(UTC))
-    return as_json(ItemList(site=site.site, release_id=found["release_id"], items=found["items"]))
+    return as_json(ItemList(site=site.site, release_id=found.answer["release_id"], items=found.answer["items"]))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from recsys.serving.contracts import Answer, AnswerBatch
 from recsys.sites import SiteConfig
 from recsys.types import RequestId
-from web_service.answering import Wish, answer
+from web_service.answering import Answered, Wish, answer
 from web_service.answering_many import answer_many
 from web_service.auth import Guarded, needs
 from web_service.parameters import BatchBody, RecommendationBody, RecommendationQuery, SessionQuery
@@ -71,7 +71,7 @@ async def recommend_to_many(
     answers, release_id = [], ""
     async for found in answer_many(service.standing, site, wish, user_ids, request_id=request_id, now=now):
         answers.append(orjson.Fragment(_sent(service, found, wish, now)))
-        release_id = found["release_id"]
+        release_id = found.answer["release_id"]
     head = {"request_id": request_id, "site": site.site, "release_id": release_id}
     return Response(orjson.dumps({**head, "answers": answers}), media_type=JSON)
 
@@ -103,10 +103,10 @@ async def _answer(service: Services, site: SiteConfig, wish: Wish, request_id: R
     return _sent(service, found, wish, now)
 
 
-def _sent(service: Services, found: Answer, wish: Wish, now: datetime) -> bytes:
+def _sent(service: Services, found: Answered, wish: Wish, now: datetime) -> bytes:
     """The answer as JSON; it is counted, and will be written down as an impression."""
-    service.telemetry.count_answer(found, wish.mode, wish.k)
-    body = as_bytes(found)
-    if found["items"]:
+    service.telemetry.count_answer(found.answer, wish.mode, wish.k, asker=found.asker, from_tables=found.from_tables)
+    body = as_bytes(found.answer)
+    if found.answer["items"]:
         service.impressions.note(body, now)
     return body

@@ -15,6 +15,7 @@ from recsys.types import ItemId, UserId
 
 KEPT_SLATES: Final = 10_000
 """Slates of users beyond the snapshot that a worker keeps."""
+UNREAD: Final = Slate(unread=True)
 
 
 class SnapshotRelease:
@@ -39,7 +40,7 @@ class SnapshotRelease:
             try:
                 self._slates[user_id] = await self._tables.slate(user_id)
             except AWAY:  # an answer for strangers is better than none
-                return None
+                return UNREAD
             if len(self._slates) > KEPT_SLATES:
                 self._slates.popitem(last=False)
         return self._slates[user_id]
@@ -49,8 +50,10 @@ class SnapshotRelease:
         found = {user_id: self._snapshot.slate(user_id) for user_id in asked}
         if not self._snapshot.header.all_users:
             missing = [user_id for user_id, slate in found.items() if slate is None]
-            with suppress(*AWAY):
+            try:
                 found |= await self._tables.slates(missing) if missing else {}
+            except AWAY:
+                found |= dict.fromkeys(missing, UNREAD)
         told = self._told()
         return {
             user_id: slate
