@@ -5,7 +5,7 @@ An event is accepted when it is durable. The worker that took it answers with a 
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 5000
 """Events of one transaction, at most, however many requests wait."""
+REPLAYED: Final = 1000
+"""Events that come from the disk in one transaction, about; reading more would let requests wait."""
 WAITING: Final = 2000
 """Requests that may wait; more are told to come again."""
 TAKEN_WITHIN: Final = 2.0
@@ -176,6 +178,19 @@ class Taking:
 
     async def _replay(self) -> None:
         for file in self._spool.files():
-            for site, events in file.batches():
+            for site, events in _together(file.batches()):
                 self._standing.heed((await self._record(site, events)).news)
             file.done()
+
+
+def _together(batches: Iterator[tuple[SiteId, list[Told]]]) -> Iterator[tuple[SiteId, list[Told]]]:
+    """Batches of one site that follow each other, in their order, as fewer larger ones."""
+    for site, following in groupby(batches, key=lambda batch: batch[0]):
+        waiting: list[Told] = []
+        for _, events in following:
+            waiting += events
+            if len(waiting) >= REPLAYED:
+                yield site, waiting
+                waiting = []
+        if waiting:
+            yield site, waiting
