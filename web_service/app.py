@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import asyncpg
@@ -13,6 +13,7 @@ from recsys.layout import Settings
 from recsys.serving.migrate import migrations
 from web_service import problems
 from web_service.auth import Keys
+from web_service.ending import end
 from web_service.garbage import seldom_collected
 from web_service.impressions import ImpressionLog
 from web_service.journal import Journal
@@ -97,10 +98,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             await taking.drain()
             await impressions.drain()
             await keyring.drain()
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await end(tasks)
             spool.close()
             await snapshots.close()
             ranking.close()

@@ -58,7 +58,7 @@ class ImpressionLog:
         try:
             await write_impressions(self._pool, batch)
         except (asyncpg.PostgresError, *AWAY) as fault:
-            log.warning("%d impressions were not written: %s", len(batch), fault)
+            log.warning("%d impressions were not written: %s %s", len(batch), type(fault).__name__, fault)
             self._telemetry.impressions.labels("failed").inc(len(batch))
         else:
             self._telemetry.impressions.labels("written").inc(len(batch))

@@ -12,6 +12,7 @@ import os
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Final
@@ -44,7 +45,11 @@ class Spool:
 
     def size(self) -> int:
         """Bytes that wait in all files of the host."""
-        return sum(path.stat().st_size for path in self._folder.glob(f"*{SUFFIX}"))
+        size = 0
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            with suppress(FileNotFoundError):  # another worker was done with it a moment ago
+                size += path.stat().st_size
+        return size
 
     def add(self, site: SiteId, events: Sequence[Told]) -> None:
         """The events are on the disk.

@@ -7,6 +7,7 @@ While Postgres is away the worker goes on with what it knows, and says since whe
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -167,10 +168,9 @@ class Standing:
             self._changed.clear()
             await self._look(connection)
             await self._read(connection)
-            try:
-                await asyncio.wait_for(self._changed.wait(), LOOK_AGAIN)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN):
+                    await self._changed.wait()
 
     async def _look(self, database: asyncpg.Pool | asyncpg.Connection) -> None:
         """Every site has the reader of its live release."""

@@ -6,6 +6,7 @@ An event is accepted when it is durable. The worker that took it answers with a 
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
@@ -36,6 +37,8 @@ TAKEN_WITHIN: Final = 2.0
 """Seconds that Postgres has for one transaction; what it has not taken by then goes to the disk."""
 SPARED: Final = 5.0
 """Seconds for which a Postgres that was too slow is left alone, so that few requests wait for it in vain."""
+LAST_WORDS: Final = 10.0
+"""Seconds that the end of the service waits for events to be taken."""
 LOOK_AGAIN: Final = 1.0
 """Seconds between two attempts to bring waiting events into Postgres."""
 
@@ -108,11 +111,12 @@ class Taking:
                 try:
                     await self._replay()
                 except (asyncpg.PostgresError, *AWAY) as fault:
-                    log.warning("%d bytes of events wait for Postgres: %s", waiting, fault)
+                    log.warning("%d bytes of events wait for Postgres: %s %s", waiting, type(fault).__name__, fault)
 
     async def drain(self) -> None:
-        """Every request that waits has its answer."""
-        await self._requests.join()
+        """Every request that waits has its answer, or some seconds have passed."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._requests.join(), LAST_WORDS)
 
     async def _take_together(self, site: SiteId, requests: list[_Request]) -> None:
         if asyncio.get_running_loop().time() < self._spared_until:
