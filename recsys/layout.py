@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     recsys_postgres_user: str = "recsys"
     recsys_postgres_password: SecretStr = SecretStr("")
     recsys_postgres_database: str = "recsys"
+    recsys_web_postgres_password: SecretStr = SecretStr("")
+    "With which the web service logs in as the role recsys_web, which may do only what it needs."
 
     recsys_s3_port: int = 8333
     recsys_s3_inner_port: int = 18340

@@ -19,6 +19,7 @@ def _fernet_key() -> str:
 
 GENERATED: dict[str, Callable[[], str]] = {
     "recsys_postgres_password": _word,
+    "recsys_web_postgres_password": _word,
     "aws_access_key_id": lambda: f"recsys{secrets.token_hex(7)}",
     "aws_secret_access_key": _word,
     "recsys_airflow_password": _word,

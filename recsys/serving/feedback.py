@@ -57,10 +57,10 @@ WITH noted AS (
     DELETE FROM recsys.impression WHERE site = $1 AND user_id = $2 RETURNING 1
 ), slates AS (
     DELETE FROM recsys.slate WHERE user_id = $2
-        AND release_id IN (SELECT release_id FROM recsys.release WHERE site = $1 AND published) RETURNING 1
+        AND release_id IN (SELECT release_id FROM recsys.release WHERE site = $1 AND removed_at IS NULL) RETURNING 1
 ), ranked AS (
     DELETE FROM recsys.ranker_user WHERE user_id = $2
-        AND release_id IN (SELECT release_id FROM recsys.release WHERE site = $1 AND published)
+        AND release_id IN (SELECT release_id FROM recsys.release WHERE site = $1 AND removed_at IS NULL)
 ), told AS (
     SELECT json_build_object(
         'kind', 'forgotten', 'site', $1::text, 'user_id', $2::text, 'erased_at', extract(epoch FROM $3::timestamptz)

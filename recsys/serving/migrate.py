@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Final
 
 from recsys.errors import StoreError
+from recsys.serving import web_role
 from recsys.serving.postgres import Cursor, transaction
 
 LOCK: Final = 7_236_091
@@ -46,6 +47,8 @@ def migrations() -> list[Migration]:
 def migrate(dsn: str, known: list[Migration] | None = None) -> list[int]:
     """Every migration of ``known`` (default: those of the library) is applied; returns the versions applied now.
 
+    The web service's role may do what it needs, and nothing else.
+
     All of it is one transaction: after a failure or a kill the database is as before.
 
     Raises:
@@ -65,6 +68,7 @@ def migrate(dsn: str, known: list[Migration] | None = None) -> list[int]:
                 "INSERT INTO recsys.migration (version, name, checksum) VALUES (%s, %s, %s)",
                 (migration.version, migration.name, migration.checksum),
             )
+        web_role.grant(cursor)
     return [migration.version for migration in pending]
 
 
@@ -88,10 +92,13 @@ def _require_unchanged(applied: dict[int, tuple[str, str]], known: dict[int, Mig
 
 
 def main() -> int:
-    """Migrates the database of the environment's settings."""
+    """Migrates the database of the environment's settings; the web service may log in, where it has a password."""
     from recsys.layout import Settings
 
-    applied = migrate(Settings().postgres_dsn())
+    settings = Settings()
+    applied = migrate(settings.postgres_dsn())
+    if password := settings.recsys_web_postgres_password.get_secret_value():
+        web_role.let_in(settings.postgres_dsn(), password)
     sys.stdout.write(f"applied {applied}\n" if applied else "up to date\n")
     return 0
 

@@ -15,6 +15,18 @@ def retire(dsn: str, site: SiteId, release_id: ReleaseId, *, by: str = LIBRARY, 
         ReleaseError: it is the live one, the one before it, or being built.
         StoreError: readers held its tables too long; it cannot be activated any more, try again.
     """
+    withdraw(dsn, site, release_id, by=by, reason=reason)
+    remove_tables(dsn, release_id)
+
+
+def withdraw(dsn: str, site: SiteId, release_id: ReleaseId, *, by: str = LIBRARY, reason: str = "") -> None:
+    """The release cannot be activated any more; its rows are for the next ``retire`` or maintenance to take away.
+
+    That is what the web service may do, whose role cannot drop a table.
+
+    Raises:
+        ReleaseError: it is the live one, the one before it, or being built.
+    """
     with transaction(dsn) as cursor:
         release = lock_release(cursor, site, release_id)
         cursor.execute("SELECT 1 FROM recsys.live_release WHERE previous = %s", (release_id,))
@@ -29,4 +41,3 @@ def retire(dsn: str, site: SiteId, release_id: ReleaseId, *, by: str = LIBRARY, 
         )
         if release.published or after != release.state:
             note(cursor, site, release_id, "retire", then=release.state, after=after, by=by, reason=reason)
-    remove_tables(dsn, release_id)

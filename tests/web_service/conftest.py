@@ -17,6 +17,7 @@ from recsys.serving import publishing
 from recsys.serving.migrate import migrate
 from recsys.serving.postgres import transaction
 from recsys.serving.telling import NEWS
+from recsys.serving.web_role import ROLE, let_in
 from recsys.testing.small_release import NOON, SITE, write_small_release
 from web_service.app import create_app
 from web_service.patience import PatientProtocol
@@ -96,6 +97,13 @@ def module_shop(web_database, release_files):
     return web_database
 
 
+def as_web(settings):
+    """The same, with the login of the web service's own role."""
+    password = settings.recsys_web_postgres_password
+    let_in(settings.postgres_dsn(), password.get_secret_value())
+    return settings.model_copy(update={"recsys_postgres_user": ROLE, "recsys_postgres_password": password})
+
+
 @contextmanager
 def running(settings, app=None, http=PatientProtocol) -> Iterator[httpx.Client]:
     """The service under uvicorn, on a port of its own; it has ended, and written what waits, when the block ends."""
@@ -120,8 +128,8 @@ def serve():
 
 @pytest.fixture(scope="session")
 def service(web_database):
-    """One service for all tests, as its client and the app."""
-    app = create_app(web_database)
+    """One service for all tests, as its client and the app; it may do in Postgres only what it needs."""
+    app = create_app(as_web(web_database))
     with running(web_database, app) as client:
         yield client, app
 

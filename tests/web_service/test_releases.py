@@ -77,3 +77,12 @@ def test_the_audit_names_the_key(serve, shop, publish):
         assert client.post(f"{RELEASES}/rollback", headers=admin).status_code == 200
         told = client.get(f"{RELEASES}/audit", headers=admin).json()["changes"][0]
     assert told["changed_by"] == "key operator-admin, from 127.0.0.1"
+
+
+def test_what_was_retired_here_waits_for_the_maintenance_and_forgets_users_meanwhile(two, rows):
+    two.post(f"{RELEASES}/rollback")
+    two.post(f"{RELEASES}/second/retire")
+    assert rows("SELECT count(*) FROM recsys.slate WHERE release_id = 'second'")[0][0] > 0
+    two.delete(f"/v1/{SITE}/users/anna")
+    assert rows("SELECT count(*) FROM recsys.slate WHERE release_id = 'second' AND user_id = 'anna'") == [(0,)]
+    assert rows("SELECT DISTINCT published FROM recsys.release WHERE release_id = 'second'") == [(False,)]

@@ -29,6 +29,8 @@ class Reason(BaseModel):
     reason: str = Field("", max_length=1000, description="Stands in the audit.")
 
 
+MOST: Final = "30s"
+"""Longest that a statement of these routes may take, or wait."""
 ADMIN: Final = [Depends(needs("admin"))]
 
 
@@ -51,7 +53,7 @@ OfRelease = Annotated[Id, Path()]
 @router.get("", dependencies=[Depends(needs("read"))], summary="List releases")
 def listing(site: OfSite, service: InService) -> ReleaseList:
     """The site's releases, newest first, and which one is live."""
-    dsn = service.settings.postgres_dsn()
+    dsn = _dsn(service.settings)
     return ReleaseList(
         site=site.site, live=lifecycle.live_release(dsn, site.site), releases=lifecycle.releases(dsn, site.site)
     )
@@ -60,14 +62,14 @@ def listing(site: OfSite, service: InService) -> ReleaseList:
 @router.get("/audit", dependencies=ADMIN, summary="Who changed what, when and why")
 def audit(site: OfSite, service: InService, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> ReleaseChanges:
     """Changes to the site's releases, newest first."""
-    found = changes(service.settings.postgres_dsn(), site.site, limit=limit)
+    found = changes(_dsn(service.settings), site.site, limit=limit)
     return ReleaseChanges(site=site.site, changes=found)
 
 
 @router.get("/{release_id}", dependencies=ADMIN, summary="Show a release")
 def shown(site: OfSite, release_id: OfRelease, service: InService) -> dict[str, Any]:
     """Its summary, with `manifest` (where it came from) and `report` (how it was judged)."""
-    return lifecycle.release_record(service.settings.postgres_dsn(), site.site, release_id)
+    return lifecycle.release_record(_dsn(service.settings), site.site, release_id)
 
 
 @router.get("/{release_id}/diff", dependencies=ADMIN, summary="Compare two releases")
@@ -78,13 +80,13 @@ def compared(
     service: InService,
 ) -> ReleaseDifference:
     """What is different in this release: configuration, data, files, metrics, slates of a sample of users."""
-    return difference(service.settings.postgres_dsn(), site.site, release_id, other)
+    return difference(_dsn(service.settings), site.site, release_id, other)
 
 
 @router.post("/rollback", dependencies=ADMIN, summary="Roll back to the release before")
 def roll_back(site: OfSite, service: InService, by: Who, afterwards: BackgroundTasks, why: Why) -> LiveRelease:
     """The release before the live one answers again; repeat to go further back."""
-    dsn = service.settings.postgres_dsn()
+    dsn = _dsn(service.settings)
     live = lifecycle.rollback(dsn, site.site, datetime.now(UTC), by=by, reason=why.reason)
     afterwards.add_task(_tell_mlflow, service.settings, live)
     return live
@@ -100,7 +102,7 @@ def activate(
     why: Why,
 ) -> LiveRelease:
     """This release answers from now on."""
-    dsn = service.settings.postgres_dsn()
+    dsn = _dsn(service.settings)
     live = lifecycle.activate(dsn, site.site, release_id, datetime.now(UTC), by=by, reason=why.reason)
     afterwards.add_task(_tell_mlflow, service.settings, live)
     return live
@@ -109,22 +111,27 @@ def activate(
 @router.post("/{release_id}/canary", dependencies=ADMIN, summary="Make a release a canary")
 def canary(site: OfSite, release_id: OfRelease, service: InService, by: Who, why: Why) -> ReleaseSummary:
     """This gated release may answer beside the live one; no pointer moves."""
-    dsn = service.settings.postgres_dsn()
+    dsn = _dsn(service.settings)
     lifecycle.start_canary(dsn, site.site, release_id, by=by, reason=why.reason)
     return lifecycle.release_summary(dsn, site.site, release_id)
 
 
 @router.post("/{release_id}/retire", dependencies=ADMIN, summary="Retire a release")
 def retire(site: OfSite, release_id: OfRelease, service: InService, by: Who, why: Why) -> ReleaseSummary:
-    """Its rows are dropped; never those of the live release nor of the one before it."""
-    dsn = service.settings.postgres_dsn()
-    retirement.retire(dsn, site.site, release_id, by=by, reason=why.reason)
+    """It cannot be activated any more; the next maintenance drops its rows. Never the live one, nor the one before."""
+    dsn = _dsn(service.settings)
+    retirement.withdraw(dsn, site.site, release_id, by=by, reason=why.reason)
     return lifecycle.release_summary(dsn, site.site, release_id)
+
+
+def _dsn(settings: Settings) -> str:
+    """For changes and looks that are rare and may take longer than an answer, but not forever."""
+    return f"{settings.postgres_dsn()}?options=-c%20statement_timeout%3D{MOST}%20-c%20lock_timeout%3D{MOST}"
 
 
 def _tell_mlflow(settings: Settings, live: LiveRelease) -> None:
     """MLflow's alias follows the pointer; where MLflow does not answer, it does so at the next maintenance."""
-    record = lifecycle.release_record(settings.postgres_dsn(), live.site, live.release_id)
+    record = lifecycle.release_record(_dsn(settings), live.site, live.release_id)
     try:
         point_live(settings.tracking_uri, live.site, record["manifest"])
     except httpx.HTTPError as fault:

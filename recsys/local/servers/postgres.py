@@ -53,7 +53,7 @@ def binaries() -> Path:
 
 
 def create_database(settings: Settings, name: str) -> None:
-    """The database exists afterwards; one that is there is left as it is."""
+    """The database exists afterwards, for its owner alone; one that is there is left as it is."""
     connection = psycopg2.connect(settings.postgres_dsn("postgres"))
     connection.autocommit = True
     try:
@@ -61,6 +61,7 @@ def create_database(settings: Settings, name: str) -> None:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
             if cursor.fetchone() is None:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                cursor.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
     finally:
         connection.close()
 

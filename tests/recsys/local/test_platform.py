@@ -179,3 +179,9 @@ def _refuses(settings: Settings) -> bool:
     except psycopg2.OperationalError:
         return True
     return False
+
+
+def test_the_web_service_logs_in_as_its_own_role(settings: Settings) -> None:
+    with running(settings, ["web"], say=quiet):
+        asked = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'recsys-web%'"
+        assert query(settings, asked) == ("recsys_web",)
