@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from recsys.errors import SchemaError
 from recsys.events.quality.report import Check
 from recsys.predictors.ctr.checks import ctr_checks
 from recsys.predictors.ctr.counting import blocks_of
@@ -69,9 +70,13 @@ def fit_ctr(rows: pl.DataFrame, policy: CtrPolicy) -> FittedCtr:
         policy: of the site.
 
     Raises:
+        SchemaError: columns that the policy names are not there.
         TableRefused: the rows are not what the policy expects.
         NotEnoughData: nothing was clicked, or everything.
     """
+    missing = [name for name in (*policy.columns, policy.label) if name not in rows.columns]
+    if missing:
+        raise SchemaError(f"found no columns {missing} among {rows.columns}; correct predictors.ctr in the site's YAML")
     rows = rows.drop_nulls(policy.label).tail(policy.rows)
     checks = ctr_checks(rows, policy)
     require_passed(checks)
@@ -107,4 +112,5 @@ def transformers(policy: CtrPolicy) -> list[tuple[str, Numbers | Counts | Freque
         ("rates", Rates(each, policy.min_rows, policy.folds)),
         ("crosses", Crosses(policy.crosses, policy.min_rows, policy.folds, policy.buckets)),
     ]
-    return [("numbers", Numbers(policy.numbers)), *((name, step) for name, step in tables if step.sets)]
+    numbers = [("numbers", Numbers(policy.numbers))] if policy.numbers else []
+    return [*numbers, *((name, step) for name, step in tables if step.sets)]

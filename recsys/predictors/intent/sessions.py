@@ -30,7 +30,12 @@ class Session:
 
 
 def read_sessions(
-    interactions: pl.DataFrame, item_updates: pl.DataFrame | None, rules: SessionRules, *, until: datetime
+    interactions: pl.DataFrame,
+    item_updates: pl.DataFrame | None,
+    rules: SessionRules,
+    *,
+    until: datetime,
+    since: datetime | None = None,
 ) -> list[Session]:
     """Every session that was over at ``until``, in the order of their starts.
 
@@ -43,6 +48,7 @@ def read_sessions(
         item_updates: schema ITEM_UPDATES; None: nothing is known of items.
         rules: of the site.
         until: exclusive, UTC.
+        since: sessions that began before it are left out; None: none are.
     """
     known = interactions.filter(pl.col(c.TIMESTAMP) < until, pl.col(c.EVENT_TYPE).is_in(list(rules.event_types))).sort(
         c.TIMESTAMP, c.EVENT_ID
@@ -62,7 +68,8 @@ def read_sessions(
         for user, events in groupby(rows.iter_rows(), key=itemgetter(0))
         for session in _over(user, [SessionEvent(*row[1:]) for row in events], rules, until.timestamp())
     ]
-    return sorted(sessions, key=lambda each: (each.started, each.user_id))
+    recent = [each for each in sessions if since is None or each.started >= since.timestamp()]
+    return sorted(recent, key=lambda each: (each.started, each.user_id))
 
 
 def hold_back(sessions: Sequence[Session], share: float) -> tuple[list[Session], list[Session]]:

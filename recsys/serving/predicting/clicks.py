@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from recsys.errors import FeatureMismatch, ReleaseError
+from recsys.errors import FeatureMismatch
 from recsys.serving.predicting.lookups import Lookup
 from recsys.serving.predicting.rows import RowEncoder, RowReader
 from recsys.serving.predicting.scorer import Scorer
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TABLES_FILE: Final = "tables.npz"
 ENCODERS_FILE: Final = "encoders.json"
+BESIDE: Final = (ENCODERS_FILE, TABLES_FILE)
 
 
 class ClickProbability:
@@ -73,7 +74,7 @@ class ClickProbability:
         (folder / ENCODERS_FILE).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         arrays = {f"{n}.{name}": array for n, (_, found) in enumerate(states) for name, array in found.items()}
         np.savez_compressed(folder / TABLES_FILE, **arrays)  # type: ignore[arg-type]  # numpy's stub: allow_pickle
-        return self.scorer.save(folder)
+        return self.scorer.save(folder, beside=BESIDE)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -84,9 +85,7 @@ class ClickProbability:
         """
         import numpy as np
 
-        missing = [name for name in (ENCODERS_FILE, TABLES_FILE) if not (folder / name).is_file()]
-        if missing:
-            raise ReleaseError(f"{folder}: found no {', '.join(missing)}, expected a saved predictor; train it again")
+        scorer = Scorer.load(folder, beside=BESIDE)
         told = json.loads((folder / ENCODERS_FILE).read_text(encoding="utf-8"))
         with np.load(folder / TABLES_FILE, allow_pickle=False) as arrays:
             lookups = tuple(
@@ -94,4 +93,4 @@ class ClickProbability:
                 for n, each in enumerate(told["lookups"])
             )
         reader = RowReader(tuple(told["columns"]), told["time"], told["time_format"])
-        return cls(reader, RowEncoder(tuple(told["numbers"]), lookups), Scorer.load(folder))
+        return cls(reader, RowEncoder(tuple(told["numbers"]), lookups), scorer)

@@ -28,7 +28,7 @@ class Scorer:
         features: names of the table's columns, in order.
         threshold: the probability from which on a row is taken for a success, where a yes or no is asked for.
         told: what the predictor itself wants to remember beside the model: JSON.
-        version: 16 hexadecimal digits over the saved files; empty before they are saved.
+        version: 16 hexadecimal digits over the model's files; empty before they are saved.
     """
 
     def __init__(
@@ -65,8 +65,13 @@ class Scorer:
         scores: NDArray[np.float64] = self.model.predict(table, thread_count=2 if len(table) >= AT_ONCE else 1)
         return self.calibration.probability(scores)
 
-    def save(self, folder: Path) -> str:
-        """Writes ``model.cbm`` and ``predictor.json`` into ``folder``, made when absent; the version."""
+    def save(self, folder: Path, *, beside: "Sequence[str]" = ()) -> str:
+        """Writes ``model.cbm`` and ``predictor.json`` into ``folder``, made when absent; the version.
+
+        Args:
+            folder: may hold other files too.
+            beside: names of files there that belong to the model as well.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_model(str(folder / MODEL_FILE))
         manifest = {
@@ -76,19 +81,19 @@ class Scorer:
             "told": self.told,
         }
         (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        self.version = version_of(folder)
+        self.version = _version(folder, beside)
         return self.version
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The scorer saved in ``folder``.
+    def load(cls, folder: Path, *, beside: "Sequence[str]" = ()) -> Self:
+        """The scorer saved in ``folder``, with the same files ``beside``.
 
         Raises:
             ReleaseError: a file is missing.
         """
         from catboost import CatBoost
 
-        missing = [name for name in (MODEL_FILE, MANIFEST_FILE) if not (folder / name).is_file()]
+        missing = [name for name in (*beside, MODEL_FILE, MANIFEST_FILE) if not (folder / name).is_file()]
         if missing:
             raise ReleaseError(f"{folder}: found no {', '.join(missing)}, expected a saved predictor; train it again")
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
@@ -99,13 +104,13 @@ class Scorer:
             threshold=manifest["threshold"],
             told=manifest["told"],
         )
-        scorer.version = version_of(folder)
+        scorer.version = _version(folder, beside)
         return scorer
 
 
-def version_of(folder: Path) -> str:
-    """16 hexadecimal digits over the names and contents of the files in ``folder``."""
+def _version(folder: Path, beside: "Sequence[str]") -> str:
+    """16 hexadecimal digits over names and contents of the model's files."""
     digest = sha256()
-    for path in sorted(folder.iterdir()):
-        digest.update(path.name.encode() + b"\0" + sha256(path.read_bytes()).digest())
+    for name in sorted((*beside, MODEL_FILE, MANIFEST_FILE)):
+        digest.update(name.encode() + b"\0" + sha256((folder / name).read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from recsys import columns as c
-from recsys.errors import MissingColumns, NotEnoughData, ReleaseError, TableRefused
+from recsys.errors import MissingColumns, NotEnoughData, ReleaseError, SchemaError, TableRefused
 from recsys.predictors.ctr import ctr_checks, fit_ctr, judge_ctr
 from recsys.predictors.ctr.training import columns_of
 from recsys.predictors.trees import shap_summary
@@ -63,11 +63,14 @@ def test_a_row_is_scored_the_same_alone_and_in_any_order(fitted, later):
 
 def test_it_is_the_same_after_it_was_saved(fitted, later, tmp_path):
     version = fitted.model.save(tmp_path)
+    (tmp_path / "report.json").write_text("{}")
     loaded = ClickProbability.load(tmp_path)
     rows = as_requested(later)
     assert loaded.predict(rows).tolist() == fitted.model.predict(rows).tolist()
     assert loaded.version == version
-    assert {path.name for path in tmp_path.iterdir()} == {"model.cbm", "predictor.json", "encoders.json", "tables.npz"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("model.cbm", "predictor.json", "encoders.json", "tables.npz", "report.json")
+    }
 
 
 def test_the_same_rows_give_the_same_bytes(fitted, earlier, policy, tmp_path):
@@ -96,6 +99,18 @@ def test_a_table_that_is_not_as_expected_blocks(earlier, policy):
     assert failed == ["nulls in price", "nulls in color", "values not seen before in timestamp"]
     with pytest.raises(TableRefused, match="at least 1,000"):
         fit_ctr(earlier.head(10), policy)
+
+
+def test_a_column_that_the_rows_have_not_is_named(earlier, policy):
+    with pytest.raises(SchemaError, match=r"found no columns \['device'\]"):
+        fit_ctr(earlier, policy.model_copy(update={"categories": ("device",)}))
+
+
+def test_one_kind_of_feature_is_enough(earlier, policy):
+    nothing = {"categories": (), "numbers": (), "counts": (), "crosses": ()}
+    for kind in ({"numbers": ("position",)}, {"crosses": (("item_id", "position"),)}):
+        fitted = fit_ctr(earlier, policy.model_copy(update={**nothing, **kind}))
+        assert len(fitted.model.encoder.names) == 1
 
 
 def test_clicks_of_one_kind_teach_nothing(earlier, policy):

@@ -65,6 +65,12 @@ def test_what_comes_from_until_on_is_not_read(rules):
     assert read_sessions(events, None, rules, until=until) == []
 
 
+def test_sessions_that_began_too_early_are_left_out(rules):
+    events = log(("u", "view", "a", 0), ("u", "view", "a", 10), ("v", "view", "a", 10))
+    found = read_sessions(events, None, rules, until=LATER, since=NOON + timedelta(minutes=5))
+    assert [session.user_id for session in found] == ["v"]
+
+
 def test_an_event_knows_what_was_told_of_its_item_before_it(rules):
     updates = told(("a", -1, "x", 5.0), ("a", 5, None, 9.0), ("b", 100, "y", 1.0))
     events = log(("u", "view", "a", 0), ("u", "view", "a", 10), ("u", "view", "b", 11))
