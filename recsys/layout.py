@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     "Longest that the web service works on one request."
     recsys_log_format: Literal["text", "json"] = "text"
     "How the web service logs: text for a person, or one JSON object a line, with a line for each request."
+    recsys_drain_seconds: float = Field(default=0.0, ge=0.0)
+    "How long a process of the web service that is told to end says that it is not ready, and answers nevertheless."
     recsys_cors_origins: str = ""
     "Whose pages may ask the web service from a browser: https://shop.example …, separated by blanks; empty: nobody's."
 

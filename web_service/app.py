@@ -13,6 +13,7 @@ from recsys.layout import Settings
 from recsys.serving.migrate import migrations
 from web_service import problems
 from web_service.auth import Keys
+from web_service.draining import Draining
 from web_service.ending import end
 from web_service.garbage import seldom_collected
 from web_service.impressions import ImpressionLog
@@ -57,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     telemetry = Telemetry()
     book = SiteBook(settings.sites_dir)
-    load = Load(settings.recsys_request_seconds)
+    load, draining = Load(settings.recsys_request_seconds), Draining(settings.recsys_drain_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     ranking.run(),
                 )
             ]
+            draining.heed_signals()
             with seldom_collected():
                 yield
             await taking.drain()
@@ -113,8 +115,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.keys = Keys(settings)
     app.add_middleware(Quick, state=app.state)  # the first is the innermost
+    app.state.draining = draining
     app.add_middleware(
-        Limits, keys=app.state.keys, load=load, telemetry=telemetry, per_second=settings.recsys_requests_per_second
+        Limits,
+        keys=app.state.keys,
+        load=load,
+        draining=draining,
+        telemetry=telemetry,
+        per_second=settings.recsys_requests_per_second,
     )
     app.add_middleware(Surroundings, telemetry=telemetry)
     if settings.recsys_log_format == "json":

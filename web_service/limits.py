@@ -11,6 +11,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web_service.auth import Keys
+from web_service.draining import Draining, closing
 from web_service.load import Load
 from web_service.problems import Problem
 from web_service.telemetry import Telemetry
@@ -49,11 +50,14 @@ class Shares:
 class Limits:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, keys: Keys, load: Load, telemetry: Telemetry, per_second: float) -> None:
+    def __init__(
+        self, app: ASGIApp, keys: Keys, load: Load, draining: Draining, telemetry: Telemetry, per_second: float
+    ) -> None:
         """``per_second`` requests of each key, or of each address without one; 0: as many as the worker can."""
         self._app = app
         self._keys = keys
         self._load = load
+        self._draining = draining
         self._telemetry = telemetry
         self._shares = Shares(per_second) if per_second else None
 
@@ -66,6 +70,8 @@ class Limits:
         if scope["type"] != "http" or not scope["path"].startswith(API):
             await self._app(scope, receive, send)
             return
+        if self._draining.begun:
+            send = closing(send)
         if self._shares is not None:
             send = self._within_share(self._shares, scope, send)
         if not self._load.admits():

@@ -22,9 +22,11 @@ async def alive() -> dict[str, str]:
 async def ready(service: InService, request: Request) -> Response:
     """Requests can be answered (else 503): from the database, or without it from the snapshots of this host.
 
-    And which release is live for each site, where no key is needed or one for all sites came with the question.
+    A process that is about to end is not ready. The live releases are told where no key is needed, or one for all sites
+    came with the question.
     """
-    found = await _readiness(service)
+    leaving = request.app.state.draining.begun
+    found = Readiness(ready=False, detail="the service is about to end") if leaving else await _readiness(service)
     if not request.app.state.keys.oversees(request.scope):
         found = found.model_copy(update={"live_releases": {}})
     return as_json(found, 200 if found.ready else 503)
