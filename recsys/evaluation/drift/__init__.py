@@ -1,0 +1,1 @@
+"""Drift: how far today lies from what was learned from, and what of it is new."""

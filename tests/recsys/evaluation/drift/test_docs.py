@@ -1,0 +1,38 @@
+"""Every bound is documented where it stands, and its check has a line in the docs."""
+
+from pathlib import Path
+
+from recsys.evaluation.drift import days, releases
+from recsys.evaluation.drift.features import checks, score_checks
+from recsys.evaluation.gate.evidence import DataEvidence
+from recsys.sites.drift_policy import DriftPolicy
+
+DOCS = Path(__file__).parents[4] / "docs" / "metrics.md"
+WORDS = {
+    "PSI": "(PSI)",
+    "KS": "(KS)",
+    "volume": "a day's volume",
+    "type": "a day's mix",
+    "users never seen": "new users",
+    "new items": "new items",
+    "came or went": "catalogue churn",
+    "age": "freshness",
+    "variety": "concentration",
+}
+
+
+def test_every_check_has_its_line():
+    policy = DriftPolicy()
+    volumes = DataEvidence(newest_age_hours=1.0, days=(), refused=())
+    found = [
+        *checks({}, policy),
+        *score_checks({}, policy),
+        *days.checks(days.DaysEvidence(volumes=volumes, shares=()), policy),
+        *releases.checks(policy, varieties=[1.0, 1.0], release_age_hours=1.0, catalogue_churn=0.0),
+    ]
+    section = DOCS.read_text(encoding="utf-8").split("\n## Drift\n")[1]
+    for check in found:
+        told = [line for word, line in WORDS.items() if word in check.name]
+        assert told, check.name
+        assert all(line in section for line in told)
+    assert len(found) == len(DriftPolicy.model_fields) - 2  # min_rows has no check; volumes have one for two bounds
