@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from recsys.layout import Settings
 from recsys.serving.migrate import migrations
-from web_service import problems
+from web_service import examples, problems
 from web_service.auth import Keys
 from web_service.draining import Draining
 from web_service.ending import end
@@ -135,6 +135,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for resource in (health, page):
         app.include_router(resource.router)
     page.mount(app)
+    examples.install(app)
     return app
 
 

@@ -76,9 +76,9 @@ class FilteredQuery(_Filtered):
     """The same in a query string; lists are separated by commas, or given several times."""
 
     only: Annotated[list[Id] | None, BeforeValidator(_split)] = Field(
-        default=None, max_length=MOST_LISTED, description=MEANING["only"]
+        default=None, max_length=MOST_LISTED, description=MEANING["only"], examples=[["i0007", "i0011", "i0023"]]
     )
-    exclude: IdList = Field(default=[], max_length=MOST_LISTED, description=MEANING["exclude"])
+    exclude: IdList = Field(default=[], max_length=MOST_LISTED, description=MEANING["exclude"], examples=[["i0003"]])
 
 
 class PopularQuery(FilteredQuery):
@@ -96,7 +96,7 @@ class SessionQuery(FilteredQuery):
         min_length=1,
         max_length=MOST_RECENT,
         description="Item ids, newest last, separated by commas.",
-        examples=["i0007,i0012"],
+        examples=[["i0007", "i0012"]],
     )
 
 
@@ -104,9 +104,13 @@ class RecommendationQuery(FilteredQuery):
     """The question as a query string; lists are separated by commas, or given several times."""
 
     user_id: Id | None = Field(default=None, description=USER, examples=["u00042"])
-    mode: Mode = Field(default="blended", description=MODE)
-    recent: IdList = Field(default=[], max_length=MOST_RECENT, description=MEANING["recent"])
-    hide: Annotated[list[Hide], BeforeValidator(_split)] = Field(default=[], max_length=10, description=HIDE)
+    mode: Mode = Field(default="blended", description=MODE, examples=["blended"])
+    recent: IdList = Field(
+        default=[], max_length=MOST_RECENT, description=MEANING["recent"], examples=[["i0007", "i0012"]]
+    )
+    hide: Annotated[list[Hide], BeforeValidator(_split)] = Field(
+        default=[], max_length=10, description=HIDE, examples=[["bought"]]
+    )
 
 
 LISTS = frozenset({"only", "exclude", "recent", "hide"})
@@ -140,16 +144,18 @@ class BatchBody(_Filtered, strict=True):
 class ItemsQuery(Frozen):
     """Which items."""
 
-    ids: IdList = Field(min_length=1, max_length=500, description="Item ids, separated by commas.")
+    ids: IdList = Field(
+        min_length=1, max_length=500, description="Item ids, separated by commas.", examples=[["i0007", "i0012"]]
+    )
 
 
 class EventsQuery(Frozen):
     """How many events."""
 
-    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    limit: Annotated[int, Field(ge=1, le=1000, examples=[20])] = 50
 
 
 class UsersQuery(Frozen):
     """How many users."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    limit: Annotated[int, Field(ge=1, le=100, examples=[5])] = 20

@@ -16,6 +16,7 @@ from recsys.serving.audit import changes
 from recsys.serving.comparing import difference
 from recsys.serving.contracts import LiveRelease, ReleaseChanges, ReleaseDifference, ReleaseList, ReleaseSummary
 from web_service.auth import ANYBODY, Guarded, Key, needs
+from web_service.examples import BEFORE, RELEASE
 from web_service.services import InService, OfSite
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/v1/{site}/releases", tags=["releases"], route_class=
 class Reason(BaseModel):
     """Why a release is changed."""
 
-    reason: str = Field("", max_length=1000, description="Stands in the audit.")
+    reason: str = Field("", max_length=1000, description="Stands in the audit.", examples=["the sale begins"])
 
 
 MOST: Final = "30s"
@@ -47,7 +48,7 @@ async def _why(body: Annotated[Reason | None, Body()] = None) -> Reason:
 
 Who = Annotated[str, Depends(_who)]
 Why = Annotated[Reason, Depends(_why)]
-OfRelease = Annotated[Id, Path()]
+OfRelease = Annotated[Id, Path(examples=[RELEASE])]
 
 
 @router.get("", dependencies=[Depends(needs("read"))], summary="List releases")
@@ -60,7 +61,9 @@ def listing(site: OfSite, service: InService) -> ReleaseList:
 
 
 @router.get("/audit", dependencies=ADMIN, summary="Who changed what, when and why")
-def audit(site: OfSite, service: InService, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> ReleaseChanges:
+def audit(
+    site: OfSite, service: InService, limit: Annotated[int, Query(ge=1, le=1000, examples=[20])] = 100
+) -> ReleaseChanges:
     """Changes to the site's releases, newest first."""
     found = changes(_dsn(service.settings), site.site, limit=limit)
     return ReleaseChanges(site=site.site, changes=found)
@@ -76,7 +79,7 @@ def shown(site: OfSite, release_id: OfRelease, service: InService) -> dict[str, 
 def compared(
     site: OfSite,
     release_id: OfRelease,
-    other: Annotated[Id, Query(alias="with", description="The release that it is compared with.")],
+    other: Annotated[Id, Query(alias="with", description="The release that it is compared with.", examples=[BEFORE])],
     service: InService,
 ) -> ReleaseDifference:
     """What is different in this release: configuration, data, files, metrics, slates of a sample of users."""
