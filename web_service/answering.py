@@ -1,7 +1,7 @@
 """From a request to an answer: reads what is needed, blends, and says where each item came from."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -12,12 +12,12 @@ from recsys.serving.reading import ANYTHING, Filters, Item, ReleaseReader, Shelf
 from recsys.serving.told import Activity
 from recsys.sites import SiteConfig
 from recsys.types import ItemId, RequestId, UserId
+from web_service.arms import UNTREATED, Treatment
 from web_service.blending import Candidate, Signal, blend, fill, online_candidates, popular_candidates
 from web_service.online_ranking import OnlineRanking
 from web_service.problems import Problem
 from web_service.standing import Standing
 
-LIVE_ARM: Final = "live"
 STEP: Final = timedelta(minutes=1)
 "Items named in the request count as seen one step apart, the last one now."
 NO_SLATE: Final = Slate()
@@ -78,14 +78,16 @@ async def answer(
     Raises:
         Problem: 404 while the site has no live release.
     """
-    reader = require_live(standing, site)
+    treatment = standing.treatment(site.site, wish.user_id)
+    wish = treated(wish, treatment)
+    reader = require_live(standing, site, treatment)
     activity, slate = NOTHING_DONE, None
     if wish.user_id is not None:
         activity = await standing.activity(
             site.site, wish.user_id, events=site.serving.online_events, bought_by=bought_by(site, wish)
         )
         slate = await reader.slate(wish.user_id)
-    question = Question(site, wish, activity, slate or NO_SLATE, now)
+    question = Question(site, wish, activity, slate or NO_SLATE, now, treatment)
     filters = wish.filters
     shelf = await reader.shelf(similar_to=question.similar_to, filters=filters, slates=[question.slate])
     ranked = None
@@ -103,8 +105,11 @@ async def answer(
 class Question:
     """A wish with all that is known of who asks."""
 
-    def __init__(self, site: SiteConfig, wish: Wish, activity: Activity, slate: Slate, now: datetime) -> None:
-        self.site, self.wish, self.activity, self.slate = site, wish, activity, slate
+    def __init__(
+        self, site: SiteConfig, wish: Wish, activity: Activity, slate: Slate, now: datetime, treatment: Treatment
+    ) -> None:
+        self.site, self.wish, self.activity, self.treatment = site, wish, activity, treatment
+        self.slate = replace(slate, rows=()) if treatment.mode == "popular" else slate
         self.wanted = wish.offset + wish.k
         "How many items there would be on one page."
         self.signals = _signals(site, wish, activity, now)
@@ -163,7 +168,7 @@ class Question:
             "site": self.site.site,
             "user_id": self.wish.user_id,
             "release_id": reader.key.release_id,
-            "arm": LIVE_ARM,
+            "arm": self.treatment.label,
             "items": shown(chosen, items, offset=self.wish.offset),
         }
         return Answered(answer, self._asker(), isinstance(reader, PostgresRelease))
@@ -199,13 +204,20 @@ def shown(candidates: Iterable[Candidate], items: Mapping[ItemId, Item], *, offs
     ]
 
 
-def require_live(standing: Standing, site: SiteConfig) -> ReleaseReader:
-    """The release that answers for the site.
+def treated(wish: Wish, treatment: Treatment) -> Wish:
+    """The wish as the arm of an experiment has it."""
+    if treatment.mode is None:
+        return wish
+    return replace(wish, mode="offline" if treatment.mode == "popular" else treatment.mode)
+
+
+def require_live(standing: Standing, site: SiteConfig, treatment: Treatment = UNTREATED) -> ReleaseReader:
+    """The release that answers for the site, or that an arm of an experiment has.
 
     Raises:
         Problem: 404 while there is none.
     """
-    reader = standing.reader(site.site)
+    reader = standing.reader(site.site, treatment.release_id)
     if reader is None:
         raise Problem(
             404,

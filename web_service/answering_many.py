@@ -7,11 +7,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from recsys.serving.contracts import Answer
 from recsys.serving.reading import Item, ReleaseReader
 from recsys.sites import SiteConfig
 from recsys.types import ItemId, RequestId, UserId
-from web_service.answering import NO_SLATE, Answered, Question, Wish, bought_by, require_live
+from web_service.answering import NO_SLATE, Answered, Question, Wish, bought_by, require_live, treated
+from web_service.arms import Treatment
 from web_service.blending import Candidate
 from web_service.standing import Standing
 
@@ -32,32 +32,45 @@ async def answer_many(
     request_id: RequestId,
     now: datetime,
 ) -> AsyncIterator[Answered]:
-    """The answer that each user would get alone, in the order of ``user_ids``, all of one release.
+    """The answer that each user would get alone, in the order of ``user_ids``.
 
     Each has a request id of its own: ``request_id``, a point, and its place from 1.
 
     Raises:
         Problem: 404 while the site has no live release.
     """
-    reader = require_live(standing, site)
     for start in range(0, len(user_ids), READ_AT_ONCE):
         some = user_ids[start : start + READ_AT_ONCE]
-        questions = await _questions(standing, reader, site, wish, some, now)
-        chosen = await _choose(reader, wish, questions)
-        for place, (question, (candidates, items)) in enumerate(zip(questions, chosen, strict=True), start + 1):
-            yield question.answer(candidates, items, reader, f"{request_id}.{place}")
-            if place % AT_ONCE == 0:
-                await asyncio.sleep(0)
+        treatments = [standing.treatment(site.site, user_id) for user_id in some]
+        found: dict[int, Answered] = {}
+        for treatment in dict.fromkeys(treatments):
+            places = [place for place, its in enumerate(treatments) if its == treatment]
+            reader = require_live(standing, site, treatment)
+            alike = [some[place] for place in places]
+            questions = await _questions(standing, reader, site, treated(wish, treatment), alike, now, treatment)
+            chosen = await _choose(reader, wish, questions)
+            for place, question, (candidates, items) in zip(places, questions, chosen, strict=True):
+                found[place] = question.answer(candidates, items, reader, f"{request_id}.{start + place + 1}")
+                if place % AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        for place in range(len(some)):
+            yield found[place]
 
 
 async def _questions(
-    standing: Standing, reader: ReleaseReader, site: SiteConfig, wish: Wish, user_ids: Sequence[UserId], now: datetime
+    standing: Standing,
+    reader: ReleaseReader,
+    site: SiteConfig,
+    wish: Wish,
+    user_ids: Sequence[UserId],
+    now: datetime,
+    treatment: Treatment,
 ) -> list[Question]:
     events, type_bought = site.serving.online_events, bought_by(site, wish)
     activities = await standing.activities(site.site, user_ids, events=events, bought_by=type_bought)
     slates = await reader.slates(user_ids)
     return [
-        Question(site, replace(wish, user_id=user), activities[user], slates.get(user, NO_SLATE), now)
+        Question(site, replace(wish, user_id=user), activities[user], slates.get(user, NO_SLATE), now, treatment)
         for user in user_ids
     ]
 

@@ -22,16 +22,19 @@ from recsys.serving.snapshot.release import SnapshotRelease
 from recsys.serving.telling import (
     MOST_READ,
     NEWS,
+    Running,
     has_rows,
     heed,
     live_releases,
     parse,
     read_activities,
     read_told,
+    running_experiments,
     wanted_releases,
 )
 from recsys.serving.told import Activity, Told
 from recsys.types import ReleaseId, SiteId, UserId
+from web_service.arms import UNTREATED, Arms, Treatment
 from web_service.garbage import stays
 from web_service.snapshots import Snapshots
 from web_service.telemetry import Telemetry
@@ -63,6 +66,10 @@ class Standing:
         self._told: dict[SiteId, Told] = {}
         self._unsure: set[SiteId] = set()
         "Sites whose news may be incomplete."
+        self._arms: dict[SiteId, Arms] = {}
+        self._running: list[Running] = []
+        self._canaries: dict[ReleaseId, ReleaseReader] = {}
+        "Releases that experiments try."
         self._wanted: list[ReleaseKey] = []
         self._made: dict[ReleaseId, SnapshotRelease] = {}
         self._meanwhile: list[dict[str, Any]] | None = None
@@ -75,13 +82,23 @@ class Standing:
         self.heard_at: datetime | None = None
         "When Postgres last answered; None: it never did, what is known is from this host's files."
 
-    def reader(self, site: SiteId) -> ReleaseReader | None:
-        """The release that answers for the site; None while it has none.
+    def treatment(self, site: SiteId, user_id: UserId | None) -> Treatment:
+        """By which arms of the experiments that run the user is answered; a release that cannot answer is no arm."""
+        arms = self._arms.get(site)
+        if arms is None:
+            return UNTREATED
+        found = arms.of(user_id)
+        return found if found.release_id is None or found.release_id in self._canaries else UNTREATED
+
+    def reader(self, site: SiteId, release_id: ReleaseId | None = None) -> ReleaseReader | None:
+        """The release that answers for the site, or that a treatment names; None while it has none.
 
         Raises:
             OSError: nothing is known yet: Postgres does not answer, and this host has no snapshot.
         """
         found = self._readers.get(site)
+        if release_id is not None:
+            found = self._canaries.get(release_id, found)
         if found is None and self.heard_at is None:
             raise OSError("the database was not reached yet")
         return found
@@ -187,6 +204,17 @@ class Standing:
         for site, release in live.items():
             self._telemetry.slates_as_of.labels(site).set(release.as_of.timestamp())
             self._telemetry.slates_made.labels(site).set(release.created_at.timestamp())
+        await self._look_at_experiments(database)
+
+    async def _look_at_experiments(self, database: asyncpg.Pool | asyncpg.Connection) -> None:
+        """Who takes part is what the table says now."""
+        running = await running_experiments(database, RECOMMENDATIONS)
+        tried = {arm.release_id for experiment, _ in running for arm in experiment.arms}
+        self._canaries = {key.release_id: self._choose(key) for key in self._wanted if key.release_id in tried}
+        if running != self._running:
+            self._running = running
+            sites = {experiment.site for experiment, _ in running}
+            self._arms = {site: Arms(each for each in running if each[0].site == site) for site in sites}
 
     async def _with_rows(
         self, database: asyncpg.Pool | asyncpg.Connection, live: dict[SiteId, ReleaseKey]

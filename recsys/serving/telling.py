@@ -15,8 +15,11 @@ import asyncpg
 from recsys.events.model import Interaction, ItemUpdate
 from recsys.serving.reading import ReleaseKey
 from recsys.serving.told import LOOK_BACK, Activity, OffSale, SeenEvent, Told
+from recsys.sites.experiment import Experiment
 from recsys.types import ItemId, SiteId, UserId
 
+Running = tuple[Experiment, float]
+"""An experiment that runs, and the share of users who get something other than its control."""
 NEWS: Final = "recsys_news"
 """Postgres NOTIFY channel. The payload is a JSON object: ``kind``, ``site`` and what ``heed`` reads.
 
@@ -33,6 +36,9 @@ WHERE published AND surface = $1 AND (state IN ('gated', 'canary', 'live')
 _LIVE: Final = """
 SELECT live.site, live.release_id, as_of, created_at FROM recsys.live_release AS live
 JOIN recsys.release USING (release_id) WHERE live.surface = $1
+"""
+_RUNNING: Final = """
+SELECT definition, ramp FROM recsys.experiment WHERE state = 'running' ORDER BY site, started_at, experiment_id
 """
 _HAS_ROWS: Final = "SELECT EXISTS (SELECT FROM recsys.item WHERE release_id = $1)"
 _COUNTING: Final = """
@@ -74,6 +80,12 @@ async def has_rows(database: asyncpg.Pool | asyncpg.Connection, release: Release
 async def wanted_releases(database: asyncpg.Pool | asyncpg.Connection, surface: str) -> list[ReleaseKey]:
     """Releases that answer, or may have to from one moment to the next."""
     return [ReleaseKey(*row) for row in await database.fetch(_WANTED, surface)]
+
+
+async def running_experiments(database: asyncpg.Pool | asyncpg.Connection, surface: str) -> list[Running]:
+    """The experiments that run, those of a site in the order of their start, with their ramps."""
+    found = [(Experiment.model_validate_json(row["definition"]), row["ramp"]) for row in await database.fetch(_RUNNING)]
+    return [(experiment, ramp) for experiment, ramp in found if experiment.surface == surface]
 
 
 async def read_told(database: asyncpg.Pool | asyncpg.Connection, release: ReleaseKey) -> Told:
