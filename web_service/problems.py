@@ -43,6 +43,7 @@ TITLES: Final[dict[str, str]] = {
     "site-misconfigured": "The site's configuration cannot be read",
     "store-unavailable": "The database does not answer",
     "no-room": "There is no room for more events",
+    "unreachable": "No host answers",
     "overloaded": "Too much waits already",
     "rate-limited": "The client's share is used up",
     "too-slow": "The answer took too long",

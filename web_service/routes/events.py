@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends, Header, Response
 from pydantic import Discriminator, Field, Tag
 
 from recsys.events.model import Id, Interaction, ItemUpdate, Moment
@@ -110,6 +110,9 @@ async def accept(
     site: OfSite,
     body: Annotated[Posted, Body(openapi_examples=EXAMPLES)],
     service: InService,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=256, description="The same one again: the same events, also without event_id.")
+    ] = None,
 ) -> Response:
     """One event, or a list of up to 1000: what users did, and what became known of items.
 
@@ -117,6 +120,8 @@ async def accept(
     """
     many = isinstance(body, list)
     events: list[PostedInteraction | PostedUpdate] = body if isinstance(body, list) else [body]
+    if idempotency_key:
+        events = [_identified(event, f"{idempotency_key}.{place}") for place, event in enumerate(events)]
     faults = [
         (f"[{position}].{field}" if many else field, reason)
         for position, event in enumerate(events)
@@ -129,6 +134,14 @@ async def accept(
     service.telemetry.count_events(site.site, accepted=accepted, duplicates=duplicates)
     event_ids = tuple(event.event_id for event in events)
     return as_json(EventsAccepted(accepted=accepted, duplicates=duplicates, event_ids=event_ids), status=202)
+
+
+def _identified(event: PostedInteraction | PostedUpdate, request: str) -> PostedInteraction | PostedUpdate:
+    """The event with an id that the same event of the same request has again, where it came without one."""
+    if "event_id" in event.model_fields_set:
+        return event
+    said = event.model_dump_json(include=event.model_fields_set)
+    return event.model_copy(update={"event_id": uuid5(NAMESPACE_OID, f"{request} {said}").hex})
 
 
 def _faults(site: SiteConfig, event: Interaction | ItemUpdate, at: datetime) -> list[tuple[str, str]]:
