@@ -21,7 +21,10 @@ CROSS JOIN LATERAL (
            jsonb_agg(item->'because' ORDER BY place) AS because
     FROM jsonb_array_elements(answer->'items') WITH ORDINALITY AS shown (item, place)
 ) AS items
-WHERE item_ids IS NOT NULL ON CONFLICT (site, request_id) DO NOTHING
+WHERE item_ids IS NOT NULL AND NOT EXISTS (
+    SELECT FROM recsys.erasure WHERE site = answer->>'site' AND user_id = answer->>'user_id'
+    AND erased_at >= to_timestamp(served_at)
+) ON CONFLICT (site, request_id) DO NOTHING
 """
 _READ: Final = """
 SELECT user_id, release_id, arm, item_ids, sources, because, first_position, served_at FROM recsys.impression
@@ -49,7 +52,8 @@ class Impression(Frozen):
 async def write_impressions(pool: asyncpg.Pool, answers: Sequence[tuple[bytes, datetime]]) -> None:
     """Each answer, as it was sent, with the time it was served is one impression; an empty one is none.
 
-    One that is there already stays as it is. Postgres takes the documents apart: it costs the web next to nothing.
+    One that is there already stays as it is; one of a user who asked to be forgotten since is none. Postgres
+    takes the documents apart: it costs the web next to nothing.
     """
     documents = [b'{"served_at":%f,"answer":%b}' % (served_at.timestamp(), body) for body, served_at in answers]
     await pool.execute(_INSERT, (b"[" + b",".join(documents) + b"]").decode())
