@@ -67,7 +67,6 @@ LISTED: Final[ItemList] = {"site": SITE, "release_id": RELEASE, "items": [KETTLE
 MANY: Final[AnswerBatch] = {
     "request_id": REQUEST,
     "site": SITE,
-    "release_id": RELEASE,
     "answers": [{**ANSWER, "request_id": f"{REQUEST}.1"}, ALSO],
 }
 SUMMARY: Final = ReleaseSummary(

@@ -48,11 +48,10 @@ class Answer(TypedDict):
 
 
 class AnswerBatch(TypedDict):
-    """The answers for many users, all of one release."""
+    """The answers for many users."""
 
     request_id: RequestId
     site: SiteId
-    release_id: ReleaseId
     answers: Annotated[list[Answer], Field(description="In the order of the user_ids; each with its own request_id.")]
 
 

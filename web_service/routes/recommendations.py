@@ -24,6 +24,9 @@ EXAMPLES = {
     "known user": {"value": {"user_id": "u00042", "k": 5}},
     "just looked at two items": {"value": {"user_id": "u00042", "recent": ["i0007", "i0012"], "k": 5}},
     "one category, without an item": {"value": {"k": 5, "category": "Books", "exclude": ["i0007"]}},
+    "the second page of what is new to them, between two prices": {
+        "value": {"user_id": "u00042", "k": 10, "offset": 10, "hide": ["seen"], "min_price": 5, "max_price": 50}
+    },
 }
 BATCH_EXAMPLES = {
     "three users": {"value": {"user_ids": ["u00042", "u00043", "u00044"], "k": 5}},
@@ -68,12 +71,10 @@ async def recommend_to_many(
     user_ids = asked.pop("user_ids")
     wish = Wish(user_id=None, **asked)
     request_id: RequestId = request.state.request_id
-    answers, release_id = [], ""
+    answers = []
     async for found in answer_many(service.standing, site, wish, user_ids, request_id=request_id, now=now):
         answers.append(orjson.Fragment(_sent(service, found, wish, now)))
-        release_id = found.answer["release_id"]
-    head = {"request_id": request_id, "site": site.site, "release_id": release_id}
-    return Response(orjson.dumps({**head, "answers": answers}), media_type=JSON)
+    return Response(orjson.dumps({"request_id": request_id, "site": site.site, "answers": answers}), media_type=JSON)
 
 
 @router.get("/session", response_model=Answer, summary="Continue an anonymous session")
