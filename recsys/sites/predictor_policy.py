@@ -115,7 +115,7 @@ class CtrPolicy(Frozen):
     iterations: PositiveInt = 300
     "Most trees."
     learning_rate: PositiveFloat = 0.08
-    depth: Depth = 6
+    depth: Depth = 4
     calibrate: Literal["isotonic", "platt"] = "platt"
     "How scores become probabilities."
     seed: NonNegativeInt = 7

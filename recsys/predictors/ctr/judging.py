@@ -42,7 +42,7 @@ def contestants(fitted: FittedCtr, rows: pl.DataFrame, policy: CtrPolicy) -> dic
     rates = [n for n, name in enumerate(fitted.model.encoder.names) if name.startswith(RATE)]
     if rates:
         said[f"rate of {policy.categories[0]}"] = table[:, rates[0]].astype(np.float64)
-    mean = np.nan_to_num(np.nanmean(learned.table, axis=0)) if len(learned) else np.zeros(table.shape[1])
+    mean = np.ma.masked_invalid(learned.table).mean(axis=0, dtype=np.float64).filled(0.0)
     recent = learned[slice(-MOST_ROWS, None)]
     logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
     logistic.fit(_filled(recent.table, mean), recent.labels)
