@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     "How the web service logs: text for a person, or one JSON object a line, with a line for each request."
     recsys_drain_seconds: float = Field(default=0.0, ge=0.0)
     "How long a process of the web service that is told to end says that it is not ready, and answers nevertheless."
+    otel_exporter_otlp_endpoint: str = ""
+    "Where the web service sends traces, an OpenTelemetry collector over HTTP; empty: nowhere."
     recsys_cors_origins: str = ""
     "Whose pages may ask the web service from a browser: https://shop.example …, separated by blanks; empty: nobody's."
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, Final
 
 import asyncpg
@@ -95,7 +95,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 )
             ]
             draining.heed_signals()
-            with seldom_collected():
+            with seldom_collected(), traces.steps() if traces else nullcontext():
                 yield
             await taking.drain()
             await impressions.drain()
@@ -104,6 +104,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             spool.close()
             await snapshots.close()
             ranking.close()
+            if traces is not None:
+                await asyncio.to_thread(traces.close)
 
     app = FastAPI(
         title="Recommendations",
@@ -127,6 +129,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Surroundings, telemetry=telemetry)
     if settings.recsys_log_format == "json":
         app.add_middleware(Journal)
+    traces = None
+    if settings.otel_exporter_otlp_endpoint:
+        from web_service.tracing import Traces, Tracing  # OpenTelemetry is imported only here
+
+        traces = Traces(settings.otel_exporter_otlp_endpoint)
+        app.add_middleware(Tracing, traces=traces)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **FOR_PAGES)
     problems.install(app)

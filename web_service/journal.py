@@ -102,6 +102,7 @@ def _fields(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
         "ms": round(seconds * 1000, 2),
         "site": scope.get("path_params", {}).get("site") if status not in (401, 403, 404) else None,
         "key": key.key_id if key is not None else None,
+        **({"trace_id": state["trace_id"]} if "trace_id" in state else {}),
     }
 
 
@@ -117,7 +118,7 @@ def _bare(value: object) -> object:
         return value
     state = value.sqlstate or ""
     said = "" if state.startswith(QUOTES_ITS_INPUT) or not value.args else f": {value.args[0]}"
-    return f"{type(value).__name__} {state}{said}"
+    return f"{state}{said}"
 
 
 def _places(error: BaseException) -> dict[str, Any]:

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-HEAVY = {"pandas", "polars", "numpy", "pyarrow", "pyspark", "airflow", "mlflow", "catboost", "implicit", "scipy"}
+HEAVY = {
+    *("pandas", "polars", "numpy", "pyarrow", "pyspark", "airflow", "mlflow", "catboost", "implicit", "scipy"),
+    "opentelemetry",
+}
 DAG_MAY_IMPORT = {"__future__", "datetime", "airflow", "recsys_airflow"}
 DAG_LINES = 60
 
