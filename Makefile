@@ -44,7 +44,7 @@ bench: setup ## quality and speed, as benchmarks/README.md shows them
 bench-quality: setup ## what is recommended, beside peers and published figures, on public data
 	@exec $(BIN)/python -m benchmarks.all_protocols $(ARGS)
 
-bench-serving: setup ## requests a second, beside an empty route; needs wrk
+bench-serving: setup ## answers a second, beside an empty route and other servers; needs wrk
 	@exec $(BIN)/python -m benchmarks.serving $(ARGS)
 
 lock: ## compile requirements.txt anew from pyproject.toml

@@ -36,7 +36,7 @@ class Quick:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The request is answered, here or the long way."""
-        asked = self._read(scope) if _is_the_question(scope) else None
+        asked = self.read(scope)
         if asked is None:
             await self._app(scope, receive, send)
             return
@@ -50,8 +50,10 @@ class Quick:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _read(self, scope: Scope) -> tuple[SiteConfig, RecommendationQuery] | None:
-        """Of which site what is asked, where it is allowed and plainly right."""
+    def read(self, scope: Scope) -> tuple[SiteConfig, RecommendationQuery] | None:
+        """Of which site what is asked, where it is the question, allowed and plainly right; else None."""
+        if not _is_the_question(scope):
+            return None
         keys: Keys = self._state.keys
         service: Services = self._state.services
         site: str = scope["path"][len(BEFORE) : -len(AFTER)]

@@ -1,0 +1,161 @@
+"""Events and recommendations together for ten minutes, while the release is switched: errors, memory, every event once.
+
+    python -m benchmarks.soak [--minutes 10] [--workers 1] [--events 2000] [--answers 1000]
+
+2,000 events a second come in POSTs of 20, and 1,000 recommendations a second are asked for, both sent evenly whatever
+the answers do; each minute the live release is switched. Everything runs on one machine: the service, Postgres, and the
+client, which is one process. Looked at: every status, the release and number of items of every answer, the memory of
+the workers, and afterwards whether each event that was answered with 202 is in Postgres, once.
+"""
+
+import argparse
+import asyncio
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+import orjson
+
+from benchmarks.releases import load
+from benchmarks.releases.__main__ import stores
+from benchmarks.releases.made import SITE, store_release, write_files
+from benchmarks.serving.__main__ import web_service
+from benchmarks.serving.processes import answering
+from benchmarks.serving.site import ASK, user
+from recsys.serving.postgres import transaction
+from recsys.stages import publish_release
+
+USERS = 10_000
+ITEMS = 2000
+TOGETHER = 20
+"Events in one POST."
+CONNECTIONS = 8
+"Of each kind."
+RELEASES = ("a", "b")
+PATIENCE = 5.0
+"""Seconds in which the last events may come into Postgres."""
+
+
+@dataclass
+class Seen:
+    """What came back."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    "By kind and status, or what was wrong."
+    accepted: set[str] = field(default_factory=set)
+    "Events that were answered with 202."
+    milliseconds: dict[str, list[float]] = field(default_factory=lambda: {"answers": [], "events": []})
+    "From when a request was due until its answer was here."
+    megabytes: list[float] = field(default_factory=list)
+    "Of all workers, what is theirs alone; each minute."
+
+
+async def soak(port: int, pid: int, dsn: str, options: argparse.Namespace) -> Seen:
+    """The load is over; ``Seen`` tells."""
+    seen, seconds = Seen(), options.minutes * 60
+    began = time.perf_counter()
+
+    async def send(kind: str, number: int, rate: float) -> None:
+        rng = random.Random(f"{kind} {number}")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for turn in range(number, int(rate * seconds), CONNECTIONS):
+            due = began + turn / rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            if kind == "events":
+                ids = [f"s{turn * TOGETHER + place:09}" for place in range(TOGETHER)]
+                writer.write(_events(ids, rng))
+                status, _ = await load.response(reader)
+                if status == 202:
+                    seen.accepted.update(ids)
+                seen.statuses[f"events {status}"] += 1
+            else:
+                writer.write(f"GET {ASK}{user(rng.randrange(USERS))} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+                status, body = await load.response(reader)
+                seen.statuses[f"answers {_look(status, body)}"] += 1
+            seen.milliseconds[kind].append((time.perf_counter() - due) * 1000)
+        writer.close()
+
+    async def every_minute() -> None:
+        for minute in range(1, options.minutes + 1):
+            await asyncio.sleep(max(0.0, began + minute * 60 - 1 - time.perf_counter()))
+            seen.megabytes.append(sum(each.memory_full_info().uss for each in answering(pid)) / 1e6)
+            print(f"minute {minute}: {seen.megabytes[-1]:.0f} MB; {dict(seen.statuses)}", flush=True)
+            await asyncio.to_thread(load.move, dsn, RELEASES[minute % 2])
+
+    rates = {"events": options.events / TOGETHER, "answers": options.answers}
+    await asyncio.gather(
+        every_minute(), *(send(kind, number, rate) for kind, rate in rates.items() for number in range(CONNECTIONS))
+    )
+    return seen
+
+
+def _events(ids: list[str], rng: random.Random) -> bytes:
+    """A POST of these events, of users and items by chance."""
+    events = [
+        {"event_id": each, "user_id": user(rng.randrange(USERS)), "item_id": _item(rng), "event_type": "view"}
+        for each in ids
+    ]
+    body = orjson.dumps(events)
+    head = f"POST /v1/{SITE}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _item(rng: random.Random) -> str:
+    return f"{RELEASES[rng.randrange(2)]}{rng.randrange(ITEMS):05}"
+
+
+def _look(status: int, body: bytes) -> str:
+    """The status of an answer, or what is wrong with it."""
+    if status != 200:
+        return str(status)
+    answer = orjson.loads(body)
+    items = [item["item_id"] for item in answer["items"]]
+    if len(set(items)) != 10 or any(not item.startswith(answer["release_id"]) for item in items):
+        return "200, but not ten items of one release"
+    return "200"
+
+
+def stored(dsn: str) -> list[str]:
+    """The ids of the soak's events that are in Postgres, as often as they are there."""
+    with transaction(dsn) as cursor:
+        cursor.execute("SELECT event_id FROM recsys.event WHERE site = %s AND event_id LIKE 's%%'", (SITE,))
+        return [event_id for (event_id,) in cursor.fetchall()]
+
+
+def show(seen: Seen, found: list[str], options: argparse.Namespace) -> None:
+    """Prints what was seen."""
+    sent = sum(count for name, count in seen.statuses.items() if name.startswith("events")) * TOGETHER
+    answers = sum(count for name, count in seen.statuses.items() if name.startswith("answers"))
+    seconds = options.minutes * 60
+    print(f"\n{sent / seconds:,.0f} events/s, {answers / seconds:,.0f} answers/s for {options.minutes} minutes")
+    print(f"answers by status: {dict(seen.statuses)}")
+    for kind, times in seen.milliseconds.items():
+        ordered = sorted(times)
+        print(f"{kind}: p50 {ordered[len(ordered) // 2]:.1f} ms, p99 {ordered[int(len(ordered) * 0.99)]:.1f} ms")
+    print(f"memory of the workers: {seen.megabytes[0]:.0f} MB after a minute, {seen.megabytes[-1]:.0f} MB at the end")
+    twice, lost = len(found) - len(set(found)), len(seen.accepted - set(found))
+    print(f"{len(seen.accepted):,} events were answered with 202; in Postgres: {lost} missing, {twice} more than once")
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--events", type=float, default=2000.0, help="a second")
+    parser.add_argument("--answers", type=float, default=1000.0, help="a second")
+    options = parser.parse_args()
+    with stores("postgres") as (context, folder):
+        for release_id in RELEASES:
+            store_release(context, release_id, folder, write_files(folder, release_id, users=USERS, items=ITEMS))
+            publish_release.run(site=SITE, release_id=release_id, context=context)
+        load.move(context.dsn, RELEASES[0])
+        with web_service(context.settings, options.workers) as running:
+            seen = asyncio.run(soak(running.port, running.pid, context.dsn, options))
+            time.sleep(PATIENCE)
+        show(seen, stored(context.dsn), options)
+
+
+if __name__ == "__main__":
+    main()
