@@ -3,9 +3,9 @@
     python -m benchmarks.blending [--data ../shared/data]
 
 Replays four windows of each public log, one before the other, all before the last one, on which releases are judged.
-Each user's next item is asked for from what preceded it in the window: item-item neighbours of the last five events, and
-a slate of EASE, both of what came before the window; 10 places, nothing that the user touched in the window. Prints
-hits, as means over users, with the difference to equal shares and its 95 % interval (normal, over users).
+Each user's next item is asked for from what preceded it in the window: item-item neighbours of the last five events,
+and a slate of EASE, both of what came before the window; 10 places, nothing that the user touched in the window.
+Prints hits, as means over users, with the difference to equal shares and its 95 % interval (normal, over users).
 """
 
 import argparse
