@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import numpy as np
+
 from recsys.evaluation.experiments.evidence import Evidence, Series
 from recsys.evaluation.experiments.levels import Levels
 from recsys.evaluation.experiments.metrics import METRICS
@@ -25,48 +27,60 @@ class Decision(Frozen):
 def decide(experiment: Experiment, found: Evidence, *, look: int = -1) -> tuple[Decision, ...]:
     """One decision for each challenger, in their order, as of one look; the last, unless told.
 
-    In the order of causes: a split that is not what was declared aborts, then a guardrail that surely broke, then a
-    metric that surely fell; each at any time once there are ``min_users``. A lift that surely exceeds ``min_lift``
-    promotes from ``min_hours`` on. From ``max_hours`` on nothing continues.
+    In the order of causes, at any time: a split that is not what was declared aborts, then a guardrail that surely
+    broke, then a metric that surely fell by more than a negative ``min_lift`` allows. A lift that surely exceeds
+    ``min_lift`` promotes from ``min_hours`` on, if every guardrail was measured. Nothing goes on at ``max_hours``.
     """
     return tuple(_decide(experiment, found, arm.name, look) for arm in experiment.challengers)
 
 
 def _decide(experiment: Experiment, found: Evidence, arm: str, look: int) -> Decision:
-    levels, hours = Levels.of(experiment), float(found.hours[look])
+    hours = float(found.hours[look])
+    if reason := _harm(experiment, found, arm, look):
+        return Decision(arm=arm, outcome="abort", reason=reason, hours=hours)
+    waits = _waits_for(experiment, found, arm, look)
+    told = _difference(experiment, found.series[arm][experiment.metric], look)
+    if not waits:
+        reason = f"{told}, surely more than {experiment.min_lift:+.1%}."
+        return Decision(arm=arm, outcome="promote", reason=reason, hours=hours)
+    over = hours >= experiment.max_hours
+    reason = f"{told}{f' after {hours:.0f} hours' if over else ''}: {waits}."
+    return Decision(arm=arm, outcome="inconclusive" if over else "continue", reason=reason, hours=hours)
 
-    def so(outcome: Outcome, reason: str) -> Decision:
-        return Decision(arm=arm, outcome=outcome, reason=reason, hours=hours)
 
-    if found.split_p[look] < levels.split:
-        return so("abort", _split_reason(experiment, found, look))
+def _harm(experiment: Experiment, found: Evidence, arm: str, look: int) -> str:
+    """Why the experiment must not go on; empty where it may."""
+    if found.split_p[look] < Levels.of(experiment).split:
+        return _split_reason(experiment, found, look)
     for guardrail in experiment.guardrails:
         if (harm := _sure_harm(found.series[arm][guardrail.metric], look)) > guardrail.max_harm:
-            sentence = f"{guardrail.metric} became worse by at least {harm:.1%}, tolerated are {guardrail.max_harm:.1%}"
-            return so("abort", f"{sentence}; any look counts.")
+            return f"{guardrail.metric} became worse by at least {harm:.1%}, tolerated are {guardrail.max_harm:.1%}."
+    harm = _sure_harm(found.series[arm][experiment.metric], look)
+    if harm > max(0.0, -experiment.min_lift):
+        return f"{experiment.metric} is worse than {experiment.control.name}'s by at least {harm:.1%}."
+    return ""
+
+
+def _waits_for(experiment: Experiment, found: Evidence, arm: str, look: int) -> str:
+    """What a promotion still lacks; empty where nothing."""
     primary = found.series[arm][experiment.metric]
-    better = METRICS[experiment.metric].better
-    interval = f"{primary.low[look]:+.1%} to {primary.high[look]:+.1%}"
-    if (harm := _sure_harm(primary, look)) > 0:
-        return so("abort", f"{experiment.metric} is worse than {experiment.control.name}'s by at least {harm:.1%}.")
-    gain = primary.low[look] if better > 0 else -primary.high[look]
-    if gain > experiment.min_lift and hours >= experiment.min_hours:
-        return so(
-            "promote",
-            f"{experiment.metric} differs by {interval} from {experiment.control.name}'s: surely a gain.",
-        )
-    if hours >= experiment.max_hours:
-        return so(
-            "inconclusive", f"After {hours:.0f} hours {experiment.metric} differs by {interval}: either is possible."
-        )
+    gain = primary.low[look] if METRICS[experiment.metric].better > 0 else -primary.high[look]
     fewest = min(float(users[look]) for users in found.users.values())
     if fewest < experiment.min_users:
-        return so("continue", f"An arm has {fewest:.0f} users, judged are at least {experiment.min_users}.")
-    if gain > experiment.min_lift:
-        return so(
-            "continue", f"{experiment.metric} differs by {interval}, and {experiment.min_hours} hours are not over."
-        )
-    return so("continue", f"{experiment.metric} differs by {interval}: not sure yet.")
+        return f"an arm has {fewest:.0f} users, judged are at least {experiment.min_users}"
+    if not gain > experiment.min_lift:
+        return f"not sure yet that it is more than {experiment.min_lift:+.1%}"
+    if found.hours[look] < experiment.min_hours:
+        return f"{experiment.min_hours} hours are not over"
+    unknown = [each.metric for each in experiment.guardrails if not found.series[arm][each.metric].measured(look)]
+    return f"nothing was measured of {', '.join(unknown)}, which must not become worse" if unknown else ""
+
+
+def _difference(experiment: Experiment, primary: Series, look: int) -> str:
+    low, high = primary.low[look], primary.high[look]
+    if not np.isfinite(high):
+        return f"How {experiment.metric} differs from {experiment.control.name}'s is not known yet"
+    return f"{experiment.metric} differs from {experiment.control.name}'s by {low:+.1%} to {high:+.1%}"
 
 
 def _sure_harm(series: Series, look: int) -> float:

@@ -35,6 +35,10 @@ class Series:
     at_most: Floats
     "What the lift surely exceeds, and surely stays below, at the level of an abort."
 
+    def measured(self, look: int) -> bool:
+        """Whether there was anything to measure in both arms."""
+        return not (np.isnan(self.control[look]) or np.isnan(self.challenger[look]))
+
 
 @dataclass(frozen=True)
 class Evidence:
