@@ -17,7 +17,9 @@
     ├── StoreError             Postgres or the object store answered with something unexpected
     ├── ReleaseError           a release is missing, incomplete, or in the wrong state for what was asked
     │   └── UnknownReleaseError  the site has no release of this id
-    └── ExperimentError        an experiment is unknown, over, or in the way of another
+    ├── ServiceError           the web service did not answer as asked; kinds in recsys/client/errors.py
+    └── ExperimentError        an experiment is over, or in the way of another
+        └── UnknownExperimentError  the site has no experiment of this name
 
 A message has three parts: what was found, what was expected, what to do. A refused gate is an outcome, not an error.
 """
@@ -96,4 +98,8 @@ class UnknownReleaseError(ReleaseError):
 
 
 class ExperimentError(RecsysError):
-    """An experiment is unknown, over, or in the way of another."""
+    """An experiment is over, or in the way of another."""
+
+
+class UnknownExperimentError(ExperimentError):
+    """The site has no experiment of this name."""

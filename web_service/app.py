@@ -24,7 +24,7 @@ from web_service.load import Load
 from web_service.online_ranking import OnlineRanking, to_be_ranked
 from web_service.quick import Quick
 from web_service.responses import PROBLEMS
-from web_service.routes import events, health, items, page, recommendations, releases, sites, users
+from web_service.routes import events, experiments, health, items, page, recommendations, releases, sites, users
 from web_service.services import Services
 from web_service.sites import SiteBook
 from web_service.snapshots import Snapshots
@@ -138,7 +138,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **FOR_PAGES)
     problems.install(app)
-    for resource in (recommendations, items, events, users, releases, sites):
+    for resource in (recommendations, items, events, users, releases, experiments, sites):
         app.include_router(resource.router, responses=PROBLEMS)
     for resource in (health, page):
         app.include_router(resource.router)

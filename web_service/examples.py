@@ -28,9 +28,12 @@ from recsys.serving.contracts import (
     SiteSummary,
     SlateOverlap,
 )
+from recsys.serving.experiments import ExperimentChange, ExperimentHistory, ExperimentList, ExperimentRecord
+from recsys.sites.experiment import Arm, Experiment
 
 SITE: Final = "demo_shop"
 RELEASE: Final = "demo_shop-20260301T020000Z-5f0c1d2e"
+EXPERIMENT: Final = "fresh-ranker"
 BEFORE: Final = "demo_shop-20260301T000000Z-77ab90c4"
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REQUEST: Final = "9f2c7c0e5d1b4a6f8e3d2c1b0a998877"
@@ -96,6 +99,21 @@ SHOP: Final = SiteSummary(
     purchase_event="purchase",
     exclude_bought=True,
 )
+RUNNING: Final = ExperimentRecord(
+    experiment=Experiment(
+        id=EXPERIMENT, site=SITE, arms=(Arm(name="live", share=0.5), Arm(name="fresh", share=0.5, release_id=RELEASE))
+    ),
+    state="running", ramp=0.05, started_at=NOON - timedelta(hours=30), looked_at=NOON, ended_at=None,
+    reason="fresh: ctr differs by -3.1% to +9.8%: not sure yet.", decisions=(),
+)  # fmt: skip
+BEGUN: Final = ExperimentChange(
+    changed_at=NOON - timedelta(hours=30),
+    changed_by="key shop-admin, from 10.0.0.7",
+    action="start",
+    ramp=0.01,
+    reason="",
+)
+ENDED: Final = {"ended_at": NOON, "state": "aborted", "reason": "It was aborted."}
 
 ANSWERS: Final[Mapping[str, Any]] = {
     "GET /v1/sites": [SHOP],
@@ -118,6 +136,11 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "POST /v1/{site}/releases/{release_id}/activate": LIVE,
     "POST /v1/{site}/releases/{release_id}/canary": SUMMARY.model_copy(update={"state": "canary"}),
     "POST /v1/{site}/releases/{release_id}/retire": SUMMARY.model_copy(update={"state": "retired"}),
+    "GET /v1/{site}/experiments": ExperimentList(site=SITE, experiments=(RUNNING,)),
+    "POST /v1/{site}/experiments": RUNNING,
+    "GET /v1/{site}/experiments/{experiment_id}": ExperimentHistory(record=RUNNING, history=(BEGUN,)),
+    "POST /v1/{site}/experiments/{experiment_id}/promote": RUNNING.model_copy(update=ENDED | {"state": "promoted"}),
+    "POST /v1/{site}/experiments/{experiment_id}/abort": RUNNING.model_copy(update=ENDED),
     "GET /health/live": {"status": "alive"},
     "GET /health/ready": Readiness(ready=True, postgres=True, migrated=True, live_releases={SITE: RELEASE}),
 }

@@ -14,7 +14,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from recsys.errors import ConfigError, ReleaseError, StoreError, UnknownReleaseError
+from recsys.errors import (
+    ConfigError,
+    ExperimentError,
+    ReleaseError,
+    StoreError,
+    UnknownExperimentError,
+    UnknownReleaseError,
+)
 from recsys.serving.away import AWAY
 from web_service.spool import SpoolFull
 
@@ -30,6 +37,8 @@ TITLES: Final[dict[str, str]] = {
     "unknown-release": "There is no such release",
     "no-live-release": "The site has no live release yet",
     "release-conflict": "The release is not in a state for that",
+    "unknown-experiment": "There is no such experiment",
+    "experiment-conflict": "The experiment is over, or in the way of another",
     "not-found": "There is nothing here",
     "method-not-allowed": "This address does not know that method",
     "unauthorized": "An API key is needed",
@@ -118,6 +127,7 @@ def install(app: FastAPI) -> None:
         RequestValidationError,
         HTTPException,
         ReleaseError,
+        ExperimentError,
         ConfigError,
         StoreError,
         asyncpg.PostgresError,
@@ -148,6 +158,10 @@ def as_problem(error: Exception) -> Problem:
             return Problem(404, "unknown-release", str(error))
         case ReleaseError():
             return Problem(409, "release-conflict", str(error))
+        case UnknownExperimentError():
+            return Problem(404, "unknown-experiment", str(error))
+        case ExperimentError():
+            return Problem(409, "experiment-conflict", str(error))
         case ConfigError():
             log.error("%s", error)
             return Problem(503, "site-misconfigured", "the site's YAML has faults; the service's log lists them")

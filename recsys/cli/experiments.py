@@ -40,11 +40,11 @@ def list_experiments(site: Site, as_json: AsJson = False) -> None:
 
 
 @app.command("show")
-def show_experiment(experiment_id: ExperimentArgument, site: Site) -> None:
-    """Prints what an experiment is, how it stands, and what was done with it, as JSON."""
+def show_experiment(experiment_id: ExperimentArgument, site: Site, as_json: AsJson = False) -> None:
+    """Prints what an experiment is, how it stands, and what was done with it."""
     from recsys.stages import change_experiment
 
-    print_json(change_experiment.shown(site=site, experiment_id=experiment_id))
+    show(change_experiment.shown(site=site, experiment_id=experiment_id), as_json)
 
 
 @app.command("start")

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from recsys.errors import ExperimentError
+from recsys.errors import ExperimentError, UnknownExperimentError
 from recsys.serving.audit import LIBRARY
+from recsys.serving.contracts import LiveRelease
 from recsys.serving.known_releases import lock_release
-from recsys.serving.lifecycle import CHANNEL, become_canary, put_aside
+from recsys.serving.lifecycle import CHANNEL, activate, become_canary, put_aside
 from recsys.serving.postgres import Cursor, Row, transaction
 from recsys.sites.experiment import Experiment, overlapping
 from recsys.types import Frozen, SiteId
@@ -50,6 +51,20 @@ class ExperimentChange(Frozen):
     "start, ramp, promote, abort or end."
     ramp: float
     reason: str
+
+
+class ExperimentList(Frozen):
+    """The experiments of a site, newest first."""
+
+    site: SiteId
+    experiments: tuple[ExperimentRecord, ...]
+
+
+class ExperimentHistory(Frozen):
+    """An experiment, how it stands, and what was done with it, in order."""
+
+    record: ExperimentRecord
+    history: tuple[ExperimentChange, ...]
 
 
 def start(dsn: str, experiment: Experiment, at: datetime, *, by: str = LIBRARY, reason: str = "") -> ExperimentRecord:
@@ -147,6 +162,49 @@ def end(
         return _record(cursor, site, experiment_id)
 
 
+def promote(
+    dsn: str,
+    site: SiteId,
+    experiment_id: str,
+    arm: str | None,
+    at: datetime,
+    *,
+    reason: str = "",
+    decisions: Sequence[Frozen] = (),
+    by: str = LIBRARY,
+) -> tuple[ExperimentRecord, LiveRelease | None]:
+    """The arm's release is live, and the experiment is over; killed between the two, done again it comes to the same.
+
+    Args:
+        dsn: the serving database.
+        site: whose.
+        experiment_id: one that runs.
+        arm: which challenger; None: the only one. One without a release ends the experiment and moves no pointer.
+        at: now.
+        reason: why.
+        decisions: those that led to it.
+        by: who says so.
+
+    Returns:
+        The experiment, and the pointer where it was moved.
+
+    Raises:
+        ExperimentError: it does not run, or has no such challenger.
+        ReleaseError: the release cannot go live.
+    """
+    with transaction(dsn) as cursor:
+        challengers = {each.name: each for each in _running(cursor, site, experiment_id).experiment.challengers}
+    chosen = challengers.get(next(iter(challengers)) if arm is None and len(challengers) == 1 else arm or "")
+    if chosen is None:
+        raise ExperimentError(
+            f"experiment {experiment_id!r}: found arm {arm!r}, expected one of: {', '.join(challengers)}"
+        )
+    why, live = reason or f"{chosen.name} was promoted.", None
+    if chosen.release_id is not None:
+        live = activate(dsn, site, chosen.release_id, at, by=by, reason=why)
+    return end(dsn, site, experiment_id, "promoted", at, reason=why, decisions=decisions, by=by), live
+
+
 def experiments(dsn: str, site: SiteId) -> list[ExperimentRecord]:
     """Those of the site, the newest first."""
     with transaction(dsn) as cursor:
@@ -154,21 +212,24 @@ def experiments(dsn: str, site: SiteId) -> list[ExperimentRecord]:
 
 
 def experiment(dsn: str, site: SiteId, experiment_id: str) -> ExperimentRecord:
-    """One of them. Raises ExperimentError when the site has none of that name."""
+    """One of them. Raises UnknownExperimentError."""
     with transaction(dsn) as cursor:
         return _record(cursor, site, experiment_id)
 
 
-def changes(dsn: str, site: SiteId, experiment_id: str) -> list[ExperimentChange]:
-    """What was done with the experiment, in order; an unknown one has none."""
+def history(dsn: str, site: SiteId, experiment_id: str) -> ExperimentHistory:
+    """One of them with what was done. Raises UnknownExperimentError."""
     with transaction(dsn) as cursor:
+        record = _record(cursor, site, experiment_id)
         cursor.execute(
             "SELECT changed_at, changed_by, action, ramp, reason FROM recsys.experiment_change "
             "WHERE site = %s AND experiment_id = %s ORDER BY change_id",
             (site, experiment_id),
         )
         names = tuple(ExperimentChange.model_fields)
-        return [ExperimentChange(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+        rows: list[Row] = cursor.fetchall()
+    done = tuple(ExperimentChange(**dict(zip(names, row, strict=True))) for row in rows)
+    return ExperimentHistory(record=record, history=done)
 
 
 def _records(cursor: Cursor, site: SiteId) -> list[ExperimentRecord]:
@@ -185,7 +246,9 @@ def _record(cursor: Cursor, site: SiteId, experiment_id: str, *, lock: bool = Fa
     )
     row = cursor.fetchone()
     if row is None:
-        raise ExperimentError(f"site {site} has no experiment {experiment_id!r}; recsys experiments list --site {site}")
+        raise UnknownExperimentError(
+            f"site {site} has no experiment {experiment_id!r}; recsys experiments list --site {site}"
+        )
     return _of_row(row)
 
 

@@ -1,17 +1,18 @@
 """What an operator may do with a site's experiments: look, start, promote, abort."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from recsys.errors import ConfigError, ExperimentError
+from recsys.errors import ConfigError
 from recsys.serving import experiments
 from recsys.serving.audit import LIBRARY
-from recsys.serving.experiments import ExperimentRecord
+from recsys.serving.experiments import ExperimentHistory, ExperimentRecord
 from recsys.sites.experiment import Experiment
 from recsys.stages import change_release
 from recsys.stages.context import StageContext, open_context
-from recsys.types import SiteId
+from recsys.types import Frozen, SiteId
 
 
 def listed(*, site: SiteId, context: StageContext | None = None) -> list[ExperimentRecord]:
@@ -21,13 +22,11 @@ def listed(*, site: SiteId, context: StageContext | None = None) -> list[Experim
     return experiments.experiments(context.dsn, site)
 
 
-def shown(*, site: SiteId, experiment_id: str, context: StageContext | None = None) -> dict[str, Any]:
-    """What it is, how it stands, and what was done with it. Raises ExperimentError when it is unknown."""
+def shown(*, site: SiteId, experiment_id: str, context: StageContext | None = None) -> ExperimentHistory:
+    """What it is, how it stands, and what was done with it. Raises UnknownExperimentError."""
     context = context or open_context()
     context.site(site)
-    record = experiments.experiment(context.dsn, site, experiment_id)
-    history = experiments.changes(context.dsn, site, experiment_id)
-    return {**record.model_dump(mode="json"), "history": [change.model_dump(mode="json") for change in history]}
+    return experiments.history(context.dsn, site, experiment_id)
 
 
 def start(
@@ -72,6 +71,7 @@ def promote(
     arm: str | None = None,
     by: str = LIBRARY,
     reason: str = "",
+    decisions: Sequence[Frozen] = (),
     context: StageContext | None = None,
 ) -> ExperimentRecord:
     """The arm's release is live, and the experiment is over. An arm without a release ends it and changes nothing.
@@ -82,6 +82,7 @@ def promote(
         arm: which challenger; by default the only one.
         by: who says so.
         reason: why.
+        decisions: those that led to it.
         context: stores; by default those of the environment.
 
     Raises:
@@ -90,19 +91,12 @@ def promote(
     """
     context = context or open_context()
     context.site(site)
-    record = experiments.experiment(context.dsn, site, experiment_id)
-    if record.state != "running":
-        raise ExperimentError(f"experiment {experiment_id!r}: found it {record.state}, expected one that is running")
-    challengers = {each.name: each for each in record.experiment.challengers}
-    if arm is None and len(challengers) > 1:
-        raise ExperimentError(f"experiment {experiment_id!r}: found no arm, expected one of: {', '.join(challengers)}")
-    chosen = challengers.get(arm) if arm is not None else next(iter(challengers.values()))
-    if chosen is None:
-        raise ExperimentError(f"experiment {experiment_id!r}: found arm {arm!r}, expected: {', '.join(challengers)}")
-    told = reason or f"{chosen.name} was promoted."
-    if chosen.release_id is not None:
-        change_release.activate(site=site, release_id=chosen.release_id, by=by, reason=told, context=context)
-    return experiments.end(context.dsn, site, experiment_id, "promoted", context.now(), reason=told, by=by)
+    record, live = experiments.promote(
+        context.dsn, site, experiment_id, arm, context.now(), reason=reason, decisions=decisions, by=by
+    )
+    if live is not None:
+        change_release.follow_pointer(site=site, context=context)
+    return record
 
 
 def abort(

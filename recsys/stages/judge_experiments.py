@@ -91,7 +91,12 @@ def _judge(context: StageContext, site: SiteConfig, record: ExperimentRecord, *,
     change = {"by": by, "reason": f"{decision.arm}: {decision.reason}"}
     if outcome == "promote" and not experiment.approval:
         change_experiment.promote(
-            site=site.site, experiment_id=experiment.id, arm=decision.arm, context=context, **change
+            site=site.site,
+            experiment_id=experiment.id,
+            arm=decision.arm,
+            decisions=decisions,
+            context=context,
+            **change,
         )
     elif outcome in ("abort", "inconclusive"):
         state: Ended = "aborted" if outcome == "abort" else "inconclusive"

@@ -60,7 +60,7 @@ def open_shop(settings):
     (settings.sites_dir / f"{SITE}.yaml").write_text(yaml.safe_dump(SHOP))
     with transaction(settings.postgres_dsn()) as cursor:
         cursor.execute("TRUNCATE recsys.event, recsys.impression, recsys.erasure, recsys.live_release, recsys.release")
-        cursor.execute("TRUNCATE recsys.item_update, recsys.item_availability")
+        cursor.execute("TRUNCATE recsys.item_update, recsys.item_availability, recsys.experiment CASCADE")
 
 
 def publish_release(settings, name, folder, counts):

@@ -33,7 +33,9 @@ def test_what_an_experiment_tries_is_a_canary_until_it_ends(dsn, published):
     ended = experiments.end(dsn, SITE, "fresh", "aborted", NOON + timedelta(hours=3), reason="Worse.", by="bob")
     assert (ended.state, ended.reason, ended.ended_at) == ("aborted", "Worse.", NOON + timedelta(hours=3))
     assert states(dsn) == {live: "live", tried: "retired"}
-    history = [(change.action, change.changed_by, change.reason) for change in experiments.changes(dsn, SITE, "fresh")]
+    history = [
+        (change.action, change.changed_by, change.reason) for change in experiments.history(dsn, SITE, "fresh").history
+    ]
     assert history == [("start", "ada", "newer"), ("abort", "bob", "Worse.")]
     assert release_changes(dsn, SITE, release_id=tried)[0].reason == "Worse."
 
@@ -57,7 +59,7 @@ def test_the_ramp_only_grows_and_each_step_is_noted(dsn, published):
         )
     assert (record.ramp, record.reason, record.looked_at) == (0.05, "look 4", NOON + timedelta(hours=4))
     assert record.decisions == ({"arm": "fresh", "outcome": "continue"},)
-    assert [(change.action, change.ramp) for change in experiments.changes(dsn, SITE, "fresh")] == [
+    assert [(change.action, change.ramp) for change in experiments.history(dsn, SITE, "fresh").history] == [
         ("start", 0.01),
         ("ramp", 0.05),
     ]
