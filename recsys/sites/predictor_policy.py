@@ -60,7 +60,7 @@ class IntentPolicy(Frozen):
     iterations: PositiveInt = 400
     "Most trees."
     learning_rate: PositiveFloat = 0.06
-    depth: Depth = 6
+    depth: Depth = 4
     calibrate: Literal["isotonic", "platt"] = "platt"
     "How scores become probabilities."
     seed: NonNegativeInt = 7
