@@ -14,7 +14,7 @@ CLOCK = {
     "time": {"time", "time_ns", "localtime", "gmtime", "ctime"},
     "pendulum": {"now", "today"},
 }
-CLOCK_EDGES = ("recsys/cli.py", "recsys/cli/", "recsys/local/")
+CLOCK_EDGES = ("recsys/cli.py", "recsys/cli/", "recsys/client/", "recsys/local/")
 GENERATORS = {"Generator", "default_rng", "SeedSequence", "PCG64"}
 FRAME_LIBRARIES = {"polars", "narwhals", "pandas", "pyarrow", "pyspark"}
 FRAME_CALLS = {
