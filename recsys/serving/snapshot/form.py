@@ -33,7 +33,7 @@ BLOCK: Final = 1 << 24
 
 ARRAYS: Final[dict[str, str]] = {
     "name_at": "Q", "names": "B", "item_hashes": "Q", "hashed_items": "I",
-    "fact_at": "Q", "facts": "B", "available": "B", "prices": "d", "ranks": "I",
+    "fact_at": "Q", "facts": "B", "available": "B", "prices": "d", "ranks": "I", "by_price": "I",
     "shelf_at": "Q", "shelf": "I",
     "popular_at": "Q", "popular": "I", "popular_scores": "f",
     "similar_at": "Q", "similar": "I", "similar_scores": "f",
@@ -46,8 +46,9 @@ ARRAYS: Final[dict[str, str]] = {
 
 ``x_at[n]`` to ``x_at[n + 1]`` is where the part of owner ``n`` lies in ``x``. Items are numbered in the order of their
 ids; numbers from ``Header.items`` on are items that are only named as reasons. ``x_hashes`` is sorted and ``hashed_x``
-has the number for each. ``prices`` has NaN where none is known; ``ranks`` is 1 for the most popular. Shelves and
-popular lists: first the whole catalogue, then each category of the header.
+has the number for each. ``prices`` has NaN where none is known; ``ranks`` is 1 for the most popular; ``by_price`` are the
+available items that have a price, cheapest first. Shelves and popular lists: first the whole catalogue, then each category
+of the header.
 """
 
 

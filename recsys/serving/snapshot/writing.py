@@ -139,6 +139,8 @@ def _catalogue(arrays: _Arrays, numbers: _Numbers, rows: list[Any]) -> dict[str,
     arrays.add("available", [row["available"] for row in rows])
     arrays.add("prices", [nan if row["price"] is None else row["price"] for row in rows])
     arrays.add("ranks", [row["popularity_rank"] for row in rows])
+    priced = [number for number, row in enumerate(rows) if row["available"] and row["price"] is not None]
+    arrays.add("by_price", sorted(priced, key=lambda number: rows[number]["price"]))
     names = sorted({row["category"] for row in rows if row["category"] is not None})
     categories = {name: number for number, name in enumerate(names, start=1)}
     shelves: list[list[int]] = [[] for _ in range(len(names) + 1)]

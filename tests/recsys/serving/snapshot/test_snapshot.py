@@ -12,6 +12,7 @@ from recsys.serving.migrate import migrate
 from recsys.serving.postgres_release import PostgresRelease
 from recsys.serving.reading import ANYTHING, Filters, ReleaseKey
 from recsys.serving.snapshot import Snapshot
+from recsys.serving.snapshot import snapshot as reading_snapshots
 from recsys.serving.snapshot.release import SnapshotRelease
 from recsys.serving.snapshot.writing import write_snapshot
 from recsys.serving.told import OffSale, Told
@@ -85,6 +86,7 @@ def test_slates_of_many_are_as_in_the_tables(dsn, snapshot, tmp_path):
         assert all(list(mapped[user].rows) == list(tables[user].rows) for user in SLATES)
 
 
+@pytest.mark.parametrize("few", [0, 2000])
 @pytest.mark.parametrize(
     "filters",
     [
@@ -99,7 +101,9 @@ def test_slates_of_many_are_as_in_the_tables(dsn, snapshot, tmp_path):
         Filters(only=frozenset()),
     ],
 )
-def test_shelf_and_catalogue_are_as_in_the_tables(dsn, snapshot, filters):
+def test_shelf_and_catalogue_are_as_in_the_tables(dsn, snapshot, filters, few, monkeypatch):
+    monkeypatch.setattr(reading_snapshots, "FEW", few)
+
     async def ask(reader):
         slate = await reader.slate("anna")
         shelf = await reader.shelf(similar_to=["i01", "i05", "no such"], filters=filters, slates=[slate])
