@@ -9,7 +9,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -73,6 +73,7 @@ class OnlineRanking:
     ) -> list[Candidate] | None:
         """The candidates of both lists with the ranker's scores, best first; None: blend them.
 
+        An online item has the site's ``online_weight`` times its share of the best one's similarity added to its score.
         The ranker hears of the ``signals`` that the release could not know, with what is ``similar`` to their items.
         Each keeps its source and reasons, those of the offline list where it is in both. Without online candidates
         there is nothing to do: the offline list is in the ranker's order.
@@ -93,9 +94,7 @@ class OnlineRanking:
         except _Unranked as reason:
             self._telemetry.unranked.labels(site.site, reason.kind).inc()
             return None
-        pairs = zip(scores, candidates.values(), strict=True)
-        ranked = sorted(pairs, key=lambda pair: (-pair[0], pair[1][0]))
-        return [(item_id, score, source, because) for score, (item_id, _, source, because) in ranked]
+        return in_order(candidates.values(), scores, heard, online_weight=site.serving.online_ranking.online_weight)
 
     async def _scores(
         self, site: SiteConfig, release_id: ReleaseId, user_id: UserId, items: list[ItemId], told: list["Told"]
@@ -171,6 +170,23 @@ class OnlineRanking:
             raise
         if making.returncode:
             raise StoreError(said.decode(errors="replace").strip().rpartition("\n")[2])
+
+
+def in_order(
+    candidates: Iterable[Candidate], scores: Iterable[float], online: Sequence[Candidate], *, online_weight: float
+) -> list[Candidate]:
+    """The candidates by their scores, with what ``online`` (best first, not empty) adds to these; ties by id.
+
+    The ranker learned what users do in the weeks after a moment, not what they do next in a visit: what was done a
+    moment ago is one more opinion beside those of the generators, whose shares it adds up in the same way.
+    """
+    best = online[0][1]
+    added = {item_id: online_weight * similarity / best for item_id, similarity, *_ in online}
+    scored = [
+        (item_id, score + added.get(item_id, 0.0), source, because)
+        for (item_id, _, source, because), score in zip(candidates, scores, strict=True)
+    ]
+    return sorted(scored, key=lambda candidate: (-candidate[1], candidate[0]))
 
 
 def to_be_ranked(book: SiteBook, standing: Standing) -> list[ReleaseKey]:

@@ -14,5 +14,7 @@ class OnlineRankingPolicy(Frozen):
     "True: releases carry what is needed for it, and users who did something lately are answered with it."
     budget_ms: NonNegativeFloat = 10.0
     "Milliseconds that a request waits for the scores; then it is answered without them."
+    online_weight: NonNegativeFloat = 8.0
+    "Added to the ranker's score of the item that is most similar to the last events; to others in proportion."
     candidates: Annotated[int, Field(ge=10, le=2000)] = 300
     "Candidates of each user whose evidence is carried, the best first."

@@ -63,16 +63,27 @@ class RankedRelease:
         return {**tables, FORM: len(DOCUMENTS)}
 
 
-def make_ranked_release(folder: Path, *, site: SiteConfig | None = None) -> RankedRelease:
-    """A release as of AS_OF, its files in a store under ``folder``."""
-    site, shop = site or parse_site(SITE, name="ranked_shop.yaml"), Shop(SHOP)
-    days = [AS_OF.date() - timedelta(days=back) for back in range(DAYS, 0, -1)]
-    told = [shop.catalogue(days[0]), *map(shop.item_updates, days[1:])]
-    log = Log(site, pl.concat(map(shop.events, days)), pl.concat(told).select(list(ITEM_UPDATES)))
-    manifest = describe(site, [], AS_OF)
+def make_ranked_release(folder: Path) -> RankedRelease:
+    """A release of the small shop as of AS_OF, its files in a store under ``folder``."""
+    site = parse_site(SITE, name="ranked_shop.yaml")
+    return release_of(shop_log(site, SHOP, AS_OF, days=DAYS), AS_OF, folder)
+
+
+def shop_log(site: SiteConfig, params: ShopParams, as_of: datetime, *, days: int) -> Log:
+    """What a simulated shop's log says of so many days before ``as_of``."""
+    shop = Shop(params)
+    dates = [as_of.date() - timedelta(days=back) for back in range(days, 0, -1)]
+    told = [shop.catalogue(dates[0]), *map(shop.item_updates, dates[1:])]
+    return Log(site, pl.concat(map(shop.events, dates)), pl.concat(told).select(list(ITEM_UPDATES)))
+
+
+def release_of(log: Log, as_of: datetime, folder: Path) -> RankedRelease:
+    """The release that a log gives, not judged, its files in a store under ``folder``."""
+    site = log.site
+    manifest = describe(site, [], as_of)
     store = f.ReleaseFiles(LocalBlobs(folder), site.site, manifest.release_id)
-    served, _ = to_serve(log, AS_OF)
-    frames = {**to_learn(log, AS_OF), **served}
+    served, _ = to_serve(log, as_of)
+    frames = {**to_learn(log, as_of), **served}
     manifest = manifest.with_files({name: store.put_frame(name, frame) for name, frame in frames.items()})
     ranker, written = train(site, store)
     manifest = manifest.with_files(written)

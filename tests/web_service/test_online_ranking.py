@@ -16,6 +16,7 @@ from recsys.serving.postgres import transaction
 from recsys.serving.scoring.form import MODEL
 from recsys.testing.ranked_release import AS_OF, SITE, make_ranked_release
 from tests.web_service.conftest import until
+from web_service.online_ranking import in_order
 
 NAME = "ranked_shop"
 
@@ -86,6 +87,21 @@ def unranked(client, kind):
 def warmed(client, user, item):
     """Asks until the ranker is there."""
     until(lambda: ask(client, user_id=user, recent=item) and ranked(client) > 0, seconds=60)
+
+
+def test_an_online_item_gets_its_share_of_the_sites_weight():
+    online = [("a", 4.0, "similar", ("z",)), ("b", 1.0, "similar", ("z",))]
+    offline = [("c", 0.9, "ranked:als", ()), ("b", 0.8, "ranked:als", ()), ("d", 0.7, "ranked:als", ())]
+    candidates = {candidate[0]: candidate for candidate in (*online, *offline)}.values()
+    ranked = in_order(candidates, [-1.0, 2.0, 5.0, 4.0], online, online_weight=8.0)
+    assert ranked == [
+        ("a", 7.0, "similar", ("z",)),
+        ("c", 5.0, "ranked:als", ()),
+        ("b", 4.0, "ranked:als", ()),
+        ("d", 4.0, "ranked:als", ()),
+    ]
+    alone = in_order(candidates, [-1.0, 2.0, 5.0, 4.0], online, online_weight=0.0)
+    assert [item for item, *_ in alone] == ["c", "d", "b", "a"]
 
 
 def test_offline_and_online_items_stand_in_the_rankers_order(serve, shop, made):

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -21,6 +22,8 @@ from recsys.serving.snapshot.snapshot import hash_of
 from recsys.types import ItemId, UserId
 
 NEVER: Final = -np.inf
+KEPT: Final = 50_000
+"""Items whose number a worker keeps at hand."""
 Told: TypeAlias = tuple[ItemId, float, ScoredItems]
 """An item that the user did something with, the weight of that, and the item's neighbours."""
 
@@ -55,13 +58,14 @@ class Scorer:
             self._arrays["item_facts"].reshape(-1, len(self.form.items)),
             self._arrays["item_categories"],
         )
+        self._number: Callable[[ItemId], int] = lru_cache(KEPT)(partial(self._find, "item"))
 
     def scores(self, user_id: UserId, items: Sequence[ItemId], told: Sequence[Told] = ()) -> NDArray[np.float64] | None:
         """One number per item, higher is shown earlier; -inf for an item that the release does not know.
 
         ``told``: what the user did since. None for a user of whom the release knows nothing.
         """
-        numbers = self._find("item", items)
+        numbers = self._numbers(items)
         scores, known = np.full(len(items), NEVER), np.flatnonzero(numbers >= 0)
         rows = self._rows_of(user_id, numbers[known], told)
         if rows is None:
@@ -72,7 +76,7 @@ class Scorer:
 
     def rows(self, user_id: UserId, items: Sequence[ItemId], told: Sequence[Told] = ()) -> Values | None:
         """The numeric features of items of the release, in the ranker's order; None as with ``scores``."""
-        return self._rows_of(user_id, self._find("item", items), told)
+        return self._rows_of(user_id, self._numbers(items), told)
 
     def _rows_of(self, user_id: UserId, numbers: Numbers, told: Sequence[Told]) -> Values | None:
         user = self._user(user_id)
@@ -84,13 +88,12 @@ class Scorer:
     def _heard(self, told: Told) -> Heard | None:
         """The event in numbers; None for an item that the release does not know."""
         item_id, weight, similar = told
-        item, *near = self._find("item", [item_id, *similar.item_ids])
+        item, neighbours = self._number(item_id), self._numbers(similar.item_ids)
         if item < 0:
             return None
-        neighbours = np.array(near, dtype=np.int64)
         known = neighbours >= 0
         similarities = np.array(similar.scores, dtype=np.float64)[known]
-        return Heard(int(item), int(self._items.categories[item]), weight, neighbours[known], similarities)
+        return Heard(item, int(self._items.categories[item]), weight, neighbours[known], similarities)
 
     def _scored(self, rows: Values, categories: Numbers) -> NDArray[np.float64]:
         prior = np.zeros(len(rows))
@@ -102,7 +105,7 @@ class Scorer:
         return self._prior_weight * prior + corrections
 
     def _user(self, user_id: UserId) -> User | None:
-        row = int(self._find("user", [user_id])[0])
+        row = self._find("user", user_id)
         if row < 0:
             return None
         width = len(self.form.users)
@@ -115,11 +118,12 @@ class Scorer:
         values = self._arrays[kind][start * width : end * width].reshape(-1, width)
         return Known(self._arrays[c.keys_of(kind)][start:end], values)
 
-    def _find(self, kind: str, identifiers: Sequence[str]) -> Numbers:
-        """The number of each; -1 for one that is not in the release."""
-        hashes, numbers = self._arrays[f"{kind}_hashes"], self._arrays[f"hashed_{kind}s"]
-        wanted = np.fromiter(map(hash_of, identifiers), np.uint64, count=len(identifiers))
-        if not len(hashes):
-            return np.full(len(wanted), -1, dtype=np.int64)
-        place = np.minimum(np.searchsorted(hashes, wanted), len(hashes) - 1)
-        return np.where(hashes[place] == wanted, numbers[place].astype(np.int64), -1)
+    def _numbers(self, items: Iterable[ItemId]) -> Numbers:
+        return np.fromiter(map(self._number, items), np.int64)
+
+    def _find(self, kind: str, identifier: str) -> int:
+        """The number of an id; -1 for one that is not in the release."""
+        hashes, wanted = self._arrays[f"{kind}_hashes"], np.uint64(hash_of(identifier))
+        place = int(np.searchsorted(hashes, wanted))
+        found = place < len(hashes) and hashes[place] == wanted
+        return int(self._arrays[f"hashed_{kind}s"][place]) if found else -1
