@@ -46,9 +46,9 @@ ARRAYS: Final[dict[str, str]] = {
 
 ``x_at[n]`` to ``x_at[n + 1]`` is where the part of owner ``n`` lies in ``x``. Items are numbered in the order of their
 ids; numbers from ``Header.items`` on are items that are only named as reasons. ``x_hashes`` is sorted and ``hashed_x``
-has the number for each. ``prices`` has NaN where none is known; ``ranks`` is 1 for the most popular; ``by_price`` are the
-available items that have a price, cheapest first. Shelves and popular lists: first the whole catalogue, then each category
-of the header.
+has the number for each. ``prices`` has NaN where none is known; ``ranks`` is 1 for the most popular; ``by_price`` are
+the available items that have a price, cheapest first. Shelves and popular lists: first the whole catalogue, then each
+category of the header.
 """
 
 
