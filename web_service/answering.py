@@ -248,13 +248,13 @@ def _signals(site: SiteConfig, wish: Wish, activity: Activity, now: datetime) ->
     if not wish.recent and not activity.events:
         return []
     weights = {interaction.name: interaction.weight for interaction in site.interactions}
-    lightest = min(weights.values())
-    named = [
-        Signal(item_id, lightest, now.astimezone(UTC) - STEP * age) for age, item_id in enumerate(reversed(wish.recent))
-    ]
     told = [
         Signal(event.item_id, weights[event.event_type], event.timestamp)
         for event in activity.events
         if event.event_type in weights
     ]
+    if not wish.recent:
+        return told[: site.serving.online_events]
+    lightest, here = min(weights.values()), now.astimezone(UTC)
+    named = [Signal(item_id, lightest, here - STEP * age) for age, item_id in enumerate(reversed(wish.recent))]
     return [*named, *told][: site.serving.online_events]

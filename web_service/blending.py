@@ -52,7 +52,7 @@ def online_candidates(
     """
     if not signals:
         return
-    newest = max(signal.timestamp for signal in signals)
+    newest = max([signal.timestamp for signal in signals])
     heard = [
         (item_id, weight * 0.5 ** ((newest - timestamp) / half_life), similar[item_id].score_of)
         for item_id, weight, timestamp in signals

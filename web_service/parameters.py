@@ -78,7 +78,9 @@ class FilteredQuery(_Filtered):
     only: Annotated[list[Id] | None, BeforeValidator(_split)] = Field(
         default=None, max_length=MOST_LISTED, description=MEANING["only"], examples=[["i0007", "i0011", "i0023"]]
     )
-    exclude: IdList = Field(default=[], max_length=MOST_LISTED, description=MEANING["exclude"], examples=[["i0003"]])
+    exclude: IdList = Field(
+        default_factory=list, max_length=MOST_LISTED, description=MEANING["exclude"], examples=[["i0003"]]
+    )
 
 
 class PopularQuery(FilteredQuery):
@@ -106,10 +108,10 @@ class RecommendationQuery(FilteredQuery):
     user_id: Id | None = Field(default=None, description=USER, examples=["u00042"])
     mode: Mode = Field(default="blended", description=MODE, examples=["blended"])
     recent: IdList = Field(
-        default=[], max_length=MOST_RECENT, description=MEANING["recent"], examples=[["i0007", "i0012"]]
+        default_factory=list, max_length=MOST_RECENT, description=MEANING["recent"], examples=[["i0007", "i0012"]]
     )
     hide: Annotated[list[Hide], BeforeValidator(_split)] = Field(
-        default=[], max_length=10, description=HIDE, examples=[["bought"]]
+        default_factory=list, max_length=10, description=HIDE, examples=[["bought"]]
     )
 
 
@@ -123,9 +125,9 @@ class RecommendationBody(_Filtered, strict=True):
     user_id: Id | None = Field(default=None, description=USER)
     mode: Mode = Field(default="blended", description=MODE)
     only: list[Id] | None = Field(default=None, max_length=MOST_LISTED, description=MEANING["only"])
-    exclude: list[Id] = Field(default=[], max_length=MOST_LISTED, description=MEANING["exclude"])
-    recent: list[Id] = Field(default=[], max_length=MOST_RECENT, description=MEANING["recent"])
-    hide: list[Hide] = Field(default=[], max_length=10, description=HIDE)
+    exclude: list[Id] = Field(default_factory=list, max_length=MOST_LISTED, description=MEANING["exclude"])
+    recent: list[Id] = Field(default_factory=list, max_length=MOST_RECENT, description=MEANING["recent"])
+    hide: list[Hide] = Field(default_factory=list, max_length=10, description=HIDE)
 
 
 class BatchBody(_Filtered, strict=True):
@@ -137,8 +139,8 @@ class BatchBody(_Filtered, strict=True):
     k: Annotated[int, Field(ge=1, le=50, description="How many items for each.")] = 10
     mode: Mode = Field(default="blended", description=MODE)
     only: list[Id] | None = Field(default=None, max_length=MOST_LISTED, description=MEANING["only"])
-    exclude: list[Id] = Field(default=[], max_length=MOST_LISTED, description=MEANING["exclude"])
-    hide: list[Hide] = Field(default=[], max_length=10, description=HIDE)
+    exclude: list[Id] = Field(default_factory=list, max_length=MOST_LISTED, description=MEANING["exclude"])
+    hide: list[Hide] = Field(default_factory=list, max_length=10, description=HIDE)
 
 
 class ItemsQuery(Frozen):

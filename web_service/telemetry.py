@@ -1,7 +1,6 @@
 """What Prometheus may know: requests, latency, where answers came from, events, impressions. No ids of users."""
 
 import os
-from collections import Counter as Count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -146,7 +145,10 @@ class Telemetry:
         ``asker`` is an ``Asker`` of ``web_service.answering``; ``from_tables``: no snapshot answered.
         """
         site, items = answer["site"], answer["items"]
-        sources = Count([item["source"].partition(":")[0] for item in items])
+        sources: dict[str, int] = {}
+        for item in items:
+            source = item["source"].partition(":")[0]
+            sources[source] = sources.get(source, 0) + 1
         kind = "default" if sources.keys() <= DEFAULTS else "personal"
         self._one(self.answers, site, mode, kind, answer["arm"]).inc()
         if kind == "default":

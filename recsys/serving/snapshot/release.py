@@ -61,8 +61,10 @@ class SnapshotRelease:
         }
 
     async def shelf(self, *, similar_to: Sequence[ItemId], filters: Filters, slates: Sequence[Slate]) -> Shelf:
-        found = ((item_id, self._snapshot.similar(item_id)) for item_id in similar_to)
-        similar = {item_id: neighbours for item_id, neighbours in found if neighbours is not None}
+        similar = {}
+        for item_id in similar_to:
+            if (neighbours := self._snapshot.similar(item_id)) is not None:
+                similar[item_id] = neighbours
         return Shelf(similar, self._snapshot.popular(filters.category), _OnSale(self._snapshot, self._told(), filters))
 
     async def catalogue(self, *, filters: Filters, without: Collection[ItemId], limit: int) -> list[Item]:
