@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     telemetry = Telemetry()
     book = SiteBook(settings.sites_dir)
-    load, draining = Load(settings.recsys_request_seconds), Draining(settings.recsys_drain_seconds)
+    load, draining = Load(settings.recsys_request_seconds, telemetry), Draining(settings.recsys_drain_seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

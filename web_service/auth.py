@@ -112,8 +112,7 @@ class Keys:
 
     def _find(self, asked: Asked) -> Key | str:
         """The key of the request, or why it has none."""
-        said = next((value for name, value in asked["headers"] if name == b"authorization"), b"")
-        kind, _, token = said.partition(b" ")
+        kind, _, token = dict(asked["headers"]).get(b"authorization", b"").partition(b" ")
         if kind.lower() != b"bearer":
             return "missing"
         key = self._known.get(digest(token.strip()))

@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from web_service.telemetry import Telemetry
+
 MOST_UNDER_WAY: Final = 4000
 """Requests that one worker has under way at most, those included that wait for Postgres."""
 MOST_LATE: Final = 0.5
@@ -25,9 +27,10 @@ class Request:
 class Load:
     """Of one worker."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, telemetry: Telemetry) -> None:
         """A request that takes longer than ``seconds`` is cancelled."""
         self.seconds = seconds
+        self._telemetry = telemetry
         self.late = 0.0
         "Seconds by which the worker was late lately."
         self._requests: set[Request] = set()
@@ -67,6 +70,8 @@ class Load:
             await asyncio.sleep(LOOK_AGAIN)
             now = time.monotonic()
             self.late = (self.late + now - due) / 2  # one pause is no overload
+            self._telemetry.late.set(self.late)
+            self._telemetry.under_way.set(len(self._requests))
             for request in self._requests:
                 if now - request.began > self.seconds and not request.overdue:
                     request.overdue = True

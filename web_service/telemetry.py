@@ -102,6 +102,18 @@ class Telemetry:
             ("why",),
             registry=self.registry,
         )
+        self.under_way = Gauge(
+            "recsys_requests_under_way",
+            "Requests that are being answered.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.late = Gauge(
+            "recsys_late_seconds",
+            "By how much a worker is late: what a request waits before anybody looks at it.",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
         self.spool = Gauge(
             "recsys_spool_bytes",
             "Events that wait on the host's disk for Postgres.",

@@ -16,6 +16,7 @@ from web_service import limits, load
 from web_service.app import create_app
 from web_service.limits import WINDOW, Shares
 from web_service.load import Load
+from web_service.telemetry import Telemetry
 
 ASK = f"/v1/{SITE}/recommendations"
 KEYS = {f"recsys_{scope}_key": SecretStr(f"{scope}-key") for scope in ("read", "write", "admin")}
@@ -74,7 +75,7 @@ def test_without_a_limit_nothing_is_said_of_one(client):
 
 
 def test_a_late_worker_admits_so_many_as_it_can_answer():
-    busy = Load(10.0)
+    busy = Load(10.0, Telemetry())
     assert all(busy.admits() for _ in range(100))
     busy.late = load.MOST_LATE * 4
     assert sum(busy.admits() for _ in range(400)) == 100
@@ -84,7 +85,7 @@ def test_a_late_worker_admits_so_many_as_it_can_answer():
 
 def test_a_worker_notices_that_it_is_late_and_that_it_no_longer_is():
     async def story():
-        busy = Load(10.0)
+        busy = Load(10.0, Telemetry())
         looking = asyncio.create_task(busy.run())
         await asyncio.sleep(2 * load.LOOK_AGAIN)
         time.sleep(1.2)
@@ -132,3 +133,9 @@ def test_refused_keys_are_counted_by_why(shop, serve):
         told = client.get("/metrics").text
         counted = [line for line in told.splitlines() if line.startswith("recsys_keys_refused_total{")]
     assert counted == [f'recsys_keys_refused_total{{why="{why}"}} 1.0' for why in ("missing", "unknown", "scope")]
+
+
+def test_what_is_under_way_and_how_late_the_worker_is_are_measured(client):
+    told = dict(line.rsplit(" ", 1) for line in client.get("/metrics").text.splitlines() if not line.startswith("#"))
+    assert float(told["recsys_requests_under_way"]) == 0
+    assert 0 <= float(told["recsys_late_seconds"]) < 10

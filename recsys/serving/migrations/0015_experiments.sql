@@ -1,4 +1,4 @@
--- Experiments of a site: which run, how far their ramp is, how they were judged last, how they ended, and who did it.
+-- Why: which experiments of a site run, how far their ramp is, how they were judged last, how they ended, and who did it.
 
 CREATE TABLE recsys.experiment (
     site          text        NOT NULL,
