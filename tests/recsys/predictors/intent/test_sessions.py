@@ -3,10 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from recsys import columns as c
 from recsys.events.schema import INTERACTIONS, ITEM_UPDATES, filled
-from recsys.predictors.intent import hold_back, read_sessions
+from recsys.predictors.intent import hold_back, prefixes_of, read_sessions
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(days=1)
@@ -88,3 +90,29 @@ def test_what_is_learned_from_was_over_before_the_held_back_began(rules):
     learned, held = hold_back(read_sessions(events, None, rules, until=LATER), 0.34)
     assert [session.user_id for session in held] == ["w"]
     assert [session.user_id for session in learned] == ["v"]
+
+
+rows = st.tuples(
+    st.sampled_from("uv"),
+    st.sampled_from(["view", "cart", "remove", "purchase"]),
+    st.sampled_from("ab"),
+    st.integers(0, 90),
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(rows, min_size=1, max_size=25, unique_by=lambda row: row[3]), st.integers(1, 90))
+def test_a_log_that_goes_on_changes_no_beginning_that_was_there(rules, events, cut):
+    """Neither later events nor what is told of items later."""
+    whole = log(*sorted(events, key=lambda row: row[3]))
+    updates = told(("a", -1, "x", 5.0), ("b", 20, "y", 2.0), ("a", cut, "z", 9.0), ("a", 85, "x", 1.0))
+    moment = pl.col(c.TIMESTAMP) < NOON + timedelta(minutes=cut)
+
+    def beginnings(frame: pl.DataFrame, known: pl.DataFrame) -> dict[tuple[str, float, int], bytes]:
+        sessions = read_sessions(frame, known, rules, until=LATER)
+        found = prefixes_of(sessions, rules)
+        places = zip(found.session, found.events, found.examples.table, strict=True)
+        return {(sessions[n].user_id, sessions[n].started, length): row.tobytes() for n, length, row in places}
+
+    before, after = beginnings(whole.filter(moment), updates.filter(moment)), beginnings(whole, updates)
+    assert before.items() <= after.items()
