@@ -2,33 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
-from io import BytesIO
-from typing import Final
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-import polars as pl
 
-from recsys import columns as c
-from recsys.datasets.tables import INTERACTED
+from recsys.evaluation.experiments.coverage import coverage
 from recsys.evaluation.experiments.decision import Decision, decide
 from recsys.evaluation.experiments.evidence import Evidence, evidence
-from recsys.evaluation.experiments.outcomes import OUTCOMES, SLATES, outcomes
+from recsys.evaluation.experiments.report import write_report
+from recsys.releases import files as f
 from recsys.serving import experiments, lifecycle
 from recsys.serving.experiments import Ended, ExperimentRecord
-from recsys.serving.exposures import read_slates
 from recsys.sites import SiteConfig
-from recsys.sites.experiment import Experiment
 from recsys.stages import change_experiment
 from recsys.stages.context import StageContext, open_context
+from recsys.stages.experiment_outcomes import HOUR, Gathered, folder, gather
 from recsys.stages.going_live import start_next_canary
 from recsys.types import Frozen, SiteId
-
-HOUR: Final = timedelta(hours=1)
-BEFORE: Final = timedelta(days=14)
-"""What users did so long before the start is taken away from what they did since (CUPED)."""
-SETTLED: Final = timedelta(days=2)
-"""Outcomes of a day that ended so long ago are not computed again."""
 
 
 class Judged(Frozen):
@@ -41,6 +32,8 @@ class Judged(Frozen):
     decisions: tuple[Decision, ...]
     users: dict[str, int]
     "Seen so far, by arm."
+    report: str
+    "Where the page with the pictures lies; empty where nothing was compared."
 
 
 class ExperimentsReport(Frozen):
@@ -84,8 +77,10 @@ def _judge(context: StageContext, site: SiteConfig, record: ExperimentRecord, *,
     experiment, now = record.experiment, context.now()
     if changed := _control_changed(context, record):
         ended = experiments.end(context.dsn, site.site, experiment.id, "inconclusive", now, reason=changed, by=by)
-        return _told(ended, (), None)
-    found = _evidence(context, record, now)
+        return _told(ended)
+    gathered = gather(context, record, now)
+    found = evidence(experiment, gathered.outcomes, start=gathered.start, looks=gathered.looks, before=gathered.before)
+    found = replace(found, hours=np.minimum(found.hours, (now - record.started_at) / HOUR))
     decisions = decide(experiment, found)
     outcome, decision = _together(decisions)
     change = {"by": by, "reason": f"{decision.arm}: {decision.reason}"}
@@ -105,7 +100,8 @@ def _judge(context: StageContext, site: SiteConfig, record: ExperimentRecord, *,
         hours = (now - record.started_at) / HOUR
         ramp = experiment.ramp_at(hours)
         experiments.look(context.dsn, experiment, now, ramp=ramp, decisions=decisions, **change)
-    return _told(experiments.experiment(context.dsn, site.site, experiment.id), decisions, found)
+    page = _report(context, record, gathered, found, decisions)
+    return _told(experiments.experiment(context.dsn, site.site, experiment.id), decisions, found, page)
 
 
 def _together(decisions: Sequence[Decision]) -> tuple[str, Decision]:
@@ -126,51 +122,31 @@ def _control_changed(context: StageContext, record: ExperimentRecord) -> str:
     return f"{live.release_id} went live while it ran: what users got before cannot be compared with what they get now."
 
 
-def _evidence(context: StageContext, record: ExperimentRecord, now: datetime) -> Evidence:
-    start = record.started_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    looks = max(1, -(-(now - start) // HOUR))
-    table = _outcomes(context, record.experiment, start, now)
-    found = evidence(record.experiment, table, start=start, looks=looks, before=_before(context, record, start))
-    return replace(found, hours=np.minimum(found.hours, (now - record.started_at) / HOUR))
+def _report(
+    context: StageContext,
+    record: ExperimentRecord,
+    gathered: Gathered,
+    found: Evidence,
+    decisions: tuple[Decision, ...],
+) -> str:
+    """The page and its pictures lie in the data store; returns where."""
+    experiment = record.experiment
+    live = lifecycle.live_release(context.dsn, experiment.site, experiment.surface)
+    covered = {}
+    if live is not None:
+        items = f.ReleaseFiles(context.blobs, experiment.site, live.release_id)
+        catalogue = items.get_frame(f.ITEMS).height if items.has(f.ITEMS) else 0
+        covered = coverage(experiment, gathered.slates, catalogue=catalogue) if catalogue else {}
+    with TemporaryDirectory() as aside:
+        page = write_report(Path(aside), experiment, found, decisions, start=gathered.start, covered=covered)
+        for file in page.parent.iterdir():
+            context.blobs.upload(file, f"{folder(experiment)}/report/{file.name}")
+    return context.blobs.location(f"{folder(experiment)}/report/{page.name}")
 
 
-def _outcomes(context: StageContext, experiment: Experiment, start: datetime, now: datetime) -> pl.DataFrame:
-    """Schema OUTCOMES by hour, since the start; each day is a Parquet file that is kept with the experiment."""
-    days = [start.date() + timedelta(days=day) for day in range((now.date() - start.date()).days + 1)]
-    parts = [_outcomes_of(context, experiment, start, day, now) for day in days]
-    return pl.concat(parts) if parts else pl.DataFrame(schema=OUTCOMES)
-
-
-def _outcomes_of(
-    context: StageContext, experiment: Experiment, start: datetime, day: date, now: datetime
-) -> pl.DataFrame:
-    key = f"experiments/{experiment.site}/{experiment.id}/outcomes/{day}.parquet"
-    first = datetime.combine(day, time(), UTC)
-    end = first + timedelta(days=1)
-    if end + SETTLED < now and context.blobs.exists(key):
-        return pl.read_parquet(BytesIO(context.blobs.get(key)))
-    slates = pl.LazyFrame(read_slates(context.dsn, experiment.site, start, end), schema=SLATES, orient="row")
-    earliest = max(start, first - timedelta(hours=experiment.window_hours))
-    events = context.feedback(experiment.site, earliest, end).lazy()
-    table = (
-        outcomes(experiment, slates, events, every="1h")
-        .filter(pl.col(c.TIMESTAMP).is_between(first, end, closed="left"))
-        .collect()
-    )
-    content = BytesIO()
-    table.write_parquet(content)
-    context.blobs.put(key, content.getvalue())
-    return table
-
-
-def _before(context: StageContext, record: ExperimentRecord, start: datetime) -> pl.DataFrame:
-    """user_id, before: how many events each user had in the two weeks before the start."""
-    first, last = (start - BEFORE).date(), start.date()
-    log = context.datasets.scan(INTERACTED, record.experiment.site, first, last)
-    return log.group_by(c.USER_ID).agg(pl.len().cast(pl.Float64).alias(c.BEFORE)).collect()
-
-
-def _told(record: ExperimentRecord, decisions: tuple[Decision, ...], found: Evidence | None) -> Judged:
+def _told(
+    record: ExperimentRecord, decisions: tuple[Decision, ...] = (), found: Evidence | None = None, report: str = ""
+) -> Judged:
     users = {} if found is None else {arm: int(seen[-1]) for arm, seen in found.users.items()}
     return Judged(
         experiment_id=record.experiment.id,
@@ -179,4 +155,5 @@ def _told(record: ExperimentRecord, decisions: tuple[Decision, ...], found: Evid
         reason=record.reason,
         decisions=decisions,
         users=users,
+        report=report,
     )

@@ -157,7 +157,14 @@ def test_the_joined_table_is_kept_by_day_and_says_what_the_raw_tables_say(contex
     visits(context, {"live": 0.2, "plain": 0.2})
     started_ago(context, 2.5)
     judged = judge(context)
-    assert len(context.blobs.list(f"experiments/{SITE}/plain/outcomes/")) in (1, 2)
+    kept = context.blobs.list(f"experiments/{SITE}/plain/")
+    assert len([key for key in kept if "/outcomes/" in key]) in (1, 2)
+    assert {key.rpartition("/")[2] for key in kept if "/report/" in key} == {
+        "report.md",
+        "users.png",
+        "lift_plain_ctr.png",
+    }
+    assert judged.report.endswith("/report/report.md")
     with transaction(context.dsn) as cursor:
         cursor.execute(
             "SELECT split_part(arm, '/', 2), count(DISTINCT user_id) FROM recsys.impression WHERE site = %s GROUP BY 1",
