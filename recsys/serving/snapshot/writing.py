@@ -1,7 +1,9 @@
 """Writes the snapshot of a published release, from its rows in Postgres, user after user: memory stays small."""
 
+import asyncio
 import json
 import tempfile
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from math import nan
@@ -17,9 +19,10 @@ from recsys.errors import StoreError, UnknownReleaseError
 from recsys.serving.postgres_release import SEPARATOR
 from recsys.serving.snapshot.form import ARRAYS, write
 from recsys.serving.snapshot.snapshot import hash_of
-from recsys.types import ReleaseId
+from recsys.types import ReleaseId, UserId
 
-USERS_AT_ONCE: Final = 2000
+USERS_AT_ONCE: Final = 500
+"""What Postgres can send while those before are written: about a megabyte."""
 MOST_REASONS: Final = 255
 MOST_SOURCES: Final = 256
 
@@ -32,7 +35,7 @@ _POPULAR: Final = "SELECT category, item_ids, scores FROM recsys.popular WHERE r
 _SIMILAR: Final = "SELECT item_id, item_ids, scores FROM recsys.similar WHERE release_id = $1"
 _USERS: Final = """
 SELECT user_id, item_ids, scores, sources, because, excluded, bought, seen FROM recsys.slate WHERE release_id = $1
-ORDER BY user_id COLLATE "C" LIMIT $2
+ORDER BY user_id LIMIT $2
 """
 
 
@@ -59,10 +62,7 @@ async def write_snapshot(dsn: str, release_id: ReleaseId, path: Path, *, most_us
                 _similar(arrays, numbers, items, await connection.fetch(_SIMILAR, release_id))
                 sources = _Numbers()
                 cursor = await connection.cursor(_USERS, release_id, most_users)
-                names: list[str] = []
-                while rows := await cursor.fetch(USERS_AT_ONCE):
-                    _users(arrays, numbers, sources, rows)
-                    names += [row["user_id"] for row in rows]
+                names = await _all_users(arrays, numbers, sources, cursor)
                 users = await connection.fetchval("SELECT count(*) FROM recsys.slate WHERE release_id = $1", release_id)
             _named(arrays, "name_at", "names", numbers)
             _hashed(arrays, "item", numbers)
@@ -108,9 +108,11 @@ class _Arrays:
 
     def add(self, name: str, values: Iterable[Any] | NDArray[Any]) -> None:
         """The array goes on with these values."""
-        kind = np.dtype(ARRAYS[name]).newbyteorder("<")
-        array = values if isinstance(values, np.ndarray) else np.fromiter(values, kind)
-        array.astype(kind, copy=False).tofile(self._files[name])
+        kind = ARRAYS[name]
+        if isinstance(values, np.ndarray):
+            values.astype(kind, copy=False).tofile(self._files[name])
+        else:
+            array(kind, values).tofile(self._files[name])
 
     def add_parts(self, at: str, lengths: Sequence[int]) -> None:
         """``at`` goes on with where parts of these lengths end; it begins with 0."""
@@ -172,13 +174,29 @@ def _similar(arrays: _Arrays, numbers: _Numbers, items: int, rows: list[Any]) ->
         arrays.add("similar_scores", row["scores"])
 
 
+async def _all_users(arrays: _Arrays, numbers: _Numbers, sources: _Numbers, cursor: Any) -> list[UserId]:
+    """Writes the users of the cursor and returns their ids; while some are written, Postgres makes the next."""
+    names: list[UserId] = []
+    rows = await cursor.fetch(USERS_AT_ONCE)
+    while rows:
+        following = asyncio.ensure_future(cursor.fetch(USERS_AT_ONCE))
+        await asyncio.sleep(0)  # it is asked for
+        try:
+            _users(arrays, numbers, sources, rows)
+            names += [row["user_id"] for row in rows]
+        finally:
+            rows = await following
+    return names
+
+
 def _users(arrays: _Arrays, numbers: _Numbers, sources: _Numbers, rows: list[Any]) -> None:
     arrays.add_parts("slate_at", [len(row["item_ids"]) for row in rows])
     arrays.add("slate", map(numbers.__getitem__, _all(rows, "item_ids")))
     arrays.add("slate_scores", _all(rows, "scores"))
-    arrays.add("slate_sources", map(sources.__getitem__, _all(rows, "sources")))
+    of_items = list(map(sources.__getitem__, _all(rows, "sources")))
     if len(sources) > MOST_SOURCES:
         raise StoreError(f"found {len(sources)} sources of items, expected at most {MOST_SOURCES}")
+    arrays.add("slate_sources", of_items)
     reasons = [because.split(SEPARATOR)[:MOST_REASONS] if because else [] for because in _all(rows, "because")]
     counts = np.fromiter(map(len, reasons), np.uint8, count=len(reasons))
     arrays.add("reason_counts", counts)
