@@ -24,6 +24,13 @@ async def docs() -> FileResponse:
     return FileResponse(STATIC / "docs.html")
 
 
+@router.get("/recsys.js")
+async def script() -> FileResponse:
+    """The script that shops put into their own pages; so other origins may load it."""
+    headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Cache-Control": "public, max-age=3600"}
+    return FileResponse(STATIC / "recsys.js", headers=headers)
+
+
 def mount(app: FastAPI) -> None:
     """The page's files under /static, Swagger UI's under /static/swagger."""
     app.mount("/static/swagger", StaticFiles(packages=[("fastapi_swagger", "resources")]))

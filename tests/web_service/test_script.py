@@ -1,0 +1,135 @@
+"""The script for shops' pages, in a real browser, on a page of another origin."""
+
+import shutil
+import subprocess
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from recsys.testing.small_release import SITE
+from tests.web_service.conftest import running, until
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (Debian: apt-get install chromium)")
+
+PAGE = """<!doctype html><div id="for-you"></div>
+<script src="{url}/recsys.js"></script>
+<script>
+  const beacon = navigator.sendBeacon.bind(navigator);
+  navigator.sendBeacon = (...sent) => beacon("/beacon") && beacon(...sent);
+  async function main() {{
+    const shop = recsys({{ url: "{url}", site: "{site}", key: {key}, user: "anna", click: "cart",
+                          impression: "view" }});
+    const place = document.querySelector("#for-you");
+    shop.show(place, await shop.recommend({{ k: 3 }}), (item) => item.item_id + "<b>");
+    shop.track("no such type", "i09");                       // refused, and spoils no other
+    await new Promise((resolve) => setTimeout(resolve, 2500)); // longer than it takes to be seen, and sent
+    place.firstChild.click();
+    await shop.flush();
+    const again = await shop.recommend({{ k: 3 }});
+    shop.track("purchase", "i06", {{ value: 9.5, request_id: again.request_id }});
+    await fetch("/report", {{ method: "POST", body: JSON.stringify({{ first: place.innerText, again }}) }});
+    location.href = "/left";                                 // the purchase was not sent yet
+  }}
+  main().catch((error) => fetch("/report", {{ method: "POST", body: String(error) }}));
+</script>"""
+
+
+@contextmanager
+def shop_page():
+    """A shop's own server; gives its address, what it serves, where it passes the rest on, and what pages reported."""
+    serves, passes, reports = {}, [], []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path in serves:
+                self.answer(200, "text/html; charset=utf-8", serves[self.path].encode())
+            else:
+                self.pass_on()
+
+        def do_POST(self):
+            if self.path in ("/report", "/beacon"):
+                said = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                reports.append(said or self.path)
+                self.answer(204, "text/plain", b"")
+            else:
+                self.pass_on()
+
+        def pass_on(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            kept = {name: self.headers[name] for name in ("Host", "Origin", "Content-Type") if self.headers[name]}
+            found = httpx.request(self.command, passes[0] + self.path, content=body, headers=kept)
+            self.answer(found.status_code, found.headers["content-type"], found.content)
+
+        def answer(self, status, kind, body):
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", serves, passes, reports
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def browser(address, folder):
+    options = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        f"--user-data-dir={folder}",
+    ]
+    with subprocess.Popen([CHROMIUM, *options, address], stderr=subprocess.DEVNULL) as started:
+        try:
+            yield
+        finally:
+            started.terminate()
+
+
+@pytest.mark.parametrize(("here", "key"), [(False, None), (False, "the-admin-key"), (True, None)])
+def test_a_page_shows_a_slate_and_tells_what_was_seen_clicked_and_bought(shop, rows, tmp_path, here, key):
+    with shop_page() as (address, serves, passes, reports):
+        keys = {f"recsys_{scope}_key": SecretStr(f"the-{scope}-key") for scope in ("read", "write", "admin")}
+        chosen = {"recsys_cors_origins": "" if here else address}
+        chosen |= keys | {"recsys_require_keys": True} if key else {}
+        with running(shop.model_copy(update=chosen)) as service:
+            passes.append(str(service.base_url).rstrip("/"))
+            url = "" if here else passes[0]
+            serves["/"] = PAGE.format(url=url, site=SITE, key=f'"{key}"' if key else "undefined")
+            serves["/left"] = "bye"
+            with browser(address + "/", tmp_path / "browser"):
+                until(lambda: reports, seconds=60)
+                assert '"first":"i01<b>\\ni02<b>\\ni03<b>"' in reports[0]
+                until(lambda: rows("SELECT 1 FROM recsys.event WHERE event_type = 'purchase'"), seconds=20)
+    told = rows("SELECT event_type, item_id, value, user_id, request_id IS NOT NULL FROM recsys.event ORDER BY 1, 2")
+    assert told == [
+        ("cart", "i01", None, "anna", True),
+        ("purchase", "i06", 9.5, "anna", True),
+        *[("view", item, None, "anna", True) for item in ("i01", "i02", "i03")],
+    ]
+    assert rows("SELECT count(DISTINCT session_id) FROM recsys.event") == [(1,)]
+    assert reports[1:] == (["/beacon"] if here else [])
+
+
+def test_the_script_is_small_and_needs_nothing(client):
+    found = client.get("/recsys.js")
+    assert found.headers["content-type"].startswith("text/javascript")
+    assert found.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert len(found.text.splitlines()) < 200
+    assert "import" not in found.text
