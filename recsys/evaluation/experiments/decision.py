@@ -69,7 +69,7 @@ def _waits_for(experiment: Experiment, found: Evidence, arm: str, look: int) -> 
     if fewest < experiment.min_users:
         return f"an arm has {fewest:.0f} users, judged are at least {experiment.min_users}"
     if not gain > experiment.min_lift:
-        return f"not sure yet that it is more than {experiment.min_lift:+.1%}"
+        return f"not surely more than {experiment.min_lift:+.1%}"
     if found.hours[look] < experiment.min_hours:
         return f"{experiment.min_hours} hours are not over"
     unknown = [each.metric for each in experiment.guardrails if not found.series[arm][each.metric].measured(look)]

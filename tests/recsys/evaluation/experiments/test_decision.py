@@ -92,7 +92,7 @@ def test_what_stays_open_is_inconclusive_at_the_end(experiment):
     found = decisions(experiment(min_hours=24, max_hours=200), outcomes())
     assert (first(found).outcome, first(found).hours) == ("inconclusive", 200)
     assert first(found).reason.startswith("ctr differs from control's by -")
-    assert first(found).reason.endswith(" after 200 hours: not sure yet that it is more than +0.0%.")
+    assert first(found).reason.endswith(" after 200 hours: not surely more than +0.0%.")
 
 
 @pytest.mark.parametrize(
