@@ -168,6 +168,8 @@ def test_a_key_of_one_site_is_told_of_that_site_alone(client, keys):
 
 
 def test_without_a_valid_key_nothing_of_a_body_is_looked_at(client, keys):
-    for name in ("none", "wrong", f"write of {OTHER}"):
-        reply = ask(client, keys[name], "POST", f"/v1/{SITE}/events", content=b"{")
-        assert reply.status_code in (NO_KEY, NOT_THIS)
+    for method, path in NEEDS:
+        for name in ("none", "wrong", f"admin of {OTHER}"):
+            if method == "POST":
+                reply = ask(client, keys[name], method, address(path, SITE), content=b"{")
+                assert reply.status_code in (NO_KEY, NOT_THIS), (path, name)

@@ -9,14 +9,14 @@ from recsys.events.model import Id
 from recsys.serving.contracts import ItemFacts, ItemList
 from recsys.serving.reading import ScoredItems
 from web_service.answering import Wish, answer, require_live, shown
-from web_service.auth import needs
+from web_service.auth import Guarded, needs
 from web_service.blending import Candidate
 from web_service.parameters import ItemsQuery, PopularQuery, SimilarQuery
 from web_service.problems import Problem
 from web_service.responses import as_json
 from web_service.services import InService, OfSite
 
-router = APIRouter(prefix="/v1/{site}", tags=["items"], dependencies=[Depends(needs("read"))])
+router = APIRouter(prefix="/v1/{site}", tags=["items"], route_class=Guarded, dependencies=[Depends(needs("read"))])
 
 
 @router.get("/items", summary="Describe items")
