@@ -17,7 +17,7 @@ OTHER, MISSING = "other_shop", "no_such_shop"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 IDS = {"item_id": "i01", "user_id": "anna", "release_id": "first", "experiment_id": "e1"}
 
-OPEN = {"/", "/docs", "/health/live", "/health/ready", "/metrics", "/openapi.json"}
+OPEN = {"/", "/docs", "/recsys.js", "/health/live", "/health/ready", "/metrics", "/openapi.json"}
 """For everybody."""
 NEEDS = {
     ("GET", "/v1/sites"): "read",
