@@ -34,9 +34,11 @@ def test_a_worker_is_killed(own, seconds_of, record_property):  # noqa: F811
                 victim = children(parent)[0]
                 os.kill(victim, signal.SIGKILL)
                 until(lambda: len(_ready(parent)) == 2 and victim not in children(parent), seconds=60)  # noqa: B023
-        lost = [fault for fault in told.faults if "Server disconnected" not in fault and "reset" not in fault]
+        lost = [
+            fault for fault in told.faults if not fault.startswith(("RemoteProtocolError", "ReadError", "WriteError"))
+        ]
         until(lambda: set(told.accepted) <= stored(own))
-    assert lost == []
+    assert lost == []  # every other request was answered
     assert told.statuses(told.answers) == {200}
     assert told.statuses(told.replies) == {202}
     assert told.p99(told.answers) < 2.0
