@@ -1,0 +1,126 @@
+"""Purchase intent and click probability on later rows, beside baselines, and how fast they answer.
+
+    python -m benchmarks.predictors [intent|ctr|latency …] [--rows 200000]
+
+Learns from the earlier three quarters of the sessions, or four fifths of the rows, with every default of a site, and is
+judged on the rest. The simulated sets are made on the way; ``--rows`` is the size of the simulated clicks, whose true
+probabilities are known. RetailRocket, the Open Bandit data, MIND and Avazu's sample are read from
+``RECSYS_REAL_DATA`` (default: ``../shared/data``), and left out where it has none. Prints Markdown.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.predictors import sets
+from benchmarks.predictors.latency import latency_table
+from benchmarks.predictors.tables import TREES, quality_table
+from recsys.predictors.ctr import FittedCtr, fit_ctr, latest
+from recsys.predictors.ctr.judging import contestants
+from recsys.predictors.intent import FittedIntent, Session, fit_intent, hold_back, judge_intent, prefixes_of
+from recsys.sites.predictor_policy import IntentPolicy
+
+PARTS = ("intent", "ctr", "latency")
+SESSIONS_JUDGED, ROWS_JUDGED = 0.25, 0.2
+SEED = 7
+
+
+def measure_intent(name: str, sessions: list[Session]) -> tuple[FittedIntent, list[Session]]:
+    """Prints two tables: sessions as they are, and as types of events alone."""
+    began = time.perf_counter()
+    learned, judged = hold_back(sessions, SESSIONS_JUDGED)
+    fitted = fit_intent(learned, sets.RULES, IntentPolicy(), rng=np.random.default_rng(SEED))
+    seconds = time.perf_counter() - began
+    for bare in (False, True):
+        rows = prefixes_of(judged, sets.RULES, bare=bare)
+        table, labels = rows.examples.table, rows.examples.labels
+        said = {TREES: fitted.model.scorer.predict(table)}
+        said |= {rival: model.predict(table) for rival, model in fitted.baselines.items()}
+        threshold = fitted.model.scorer.threshold
+        found = judge_intent(rows, said, threshold=threshold)
+        more = {
+            rival: [
+                f"{each.weighted_micro_f1:.3f}",
+                f"{each.with_cart.auc:.4f}" if each.with_cart and each.with_cart.auc else "–",
+            ]
+            for rival, each in found.items()
+        }
+        told = (
+            "types of events alone"
+            if bare
+            else f"{min(len(learned), IntentPolicy().sessions):,} sessions learned from in {seconds:.0f} s"
+        )
+        print(f"\n#### {name}, {told}\n")
+        print(
+            f"{len(judged):,} later sessions, asked after each of {len(rows.examples):,} events; "
+            f"{labels.mean():.1%} before a purchase.\n"
+        )
+        print(
+            quality_table(
+                labels,
+                said,
+                rows.session,
+                threshold=threshold,
+                more=more,
+                more_head=("weighted micro-F1", "AUC with a cart"),
+            )
+        )
+    return fitted, judged
+
+
+def measure_ctr(of: sets.Rows) -> tuple[FittedCtr, sets.Rows]:
+    """Prints the table of one set."""
+    began = time.perf_counter()
+    learned, judged = latest(of.rows, ROWS_JUDGED)
+    fitted = fit_ctr(learned, of.policy)
+    seconds = time.perf_counter() - began
+    labels = judged[of.policy.label].to_numpy()
+    said = contestants(fitted, judged, of.policy)
+    truth = None if of.truth is None else of.truth[learned.height :]
+    more, head = {}, ()
+    if truth is not None:
+        said["the truth"] = truth
+        head = ("mean distance to the truth",)
+        more = {name: [f"{np.abs(each - truth).mean():.4f}"] for name, each in said.items()}
+    owners = np.arange(len(labels)) if of.owner is None else judged[of.owner].rank("dense").to_numpy().astype(int) - 1
+    print(f"\n#### {of.name}\n")
+    print(
+        f"{learned.height:,} rows learned from in {seconds:.0f} s, {len(labels):,} later rows, "
+        f"{labels.mean():.2%} of them clicked.\n"
+    )
+    print(quality_table(labels, said, owners, threshold=fitted.model.scorer.threshold, more=more, more_head=head))
+    return fitted, sets.Rows(of.name, judged, of.policy, of.owner)
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="PART")
+    parser.add_argument("--rows", type=int, default=200_000)
+    options = parser.parse_args()
+    data = Path(os.environ.get("RECSYS_REAL_DATA", "../shared/data"))
+    simulated = None
+    if {"intent", "latency"} & set(options.parts):
+        print("\n### Purchase intent")
+        simulated = measure_intent("simulated shop", sets.simulated_sessions())
+    if "intent" in options.parts and (data / "retailrocket").is_dir():
+        measure_intent("retailrocket", sets.retailrocket_sessions(data))
+    clicks = None
+    if {"ctr", "latency"} & set(options.parts):
+        print("\n### Click probability")
+        clicks = measure_ctr(sets.simulated_rows(options.rows))
+    if "ctr" in options.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            for read in sets.present(data, Path(folder)).values():
+                measure_ctr(read())
+    if "latency" in options.parts and simulated is not None and clicks is not None:
+        (intent, sessions), (ctr, rows) = simulated, clicks
+        print(f"\n### One prediction\n\n{latency_table(intent.model, sessions, ctr.model, rows.rows)}")
+
+
+if __name__ == "__main__":
+    main()
