@@ -80,16 +80,18 @@ class OnlineRanking:
         """
         if not site.serving.online_ranking.enabled or user_id is None:
             return None
-        heard = list(online)
+        heard, slate = list(online), list(offline)
         if not heard:
             return None
-        candidates = {candidate[0]: candidate for candidate in (*heard, *offline)}
+        candidates = {candidate[0]: candidate for candidate in (*heard, *slate)}
+        told = [
+            (signal.item_id, signal.weight, similar.get(signal.item_id, ScoredItems()))
+            for signal in signals
+            if signal.timestamp >= release.as_of
+        ]
         try:
-            told = [
-                (signal.item_id, signal.weight, similar.get(signal.item_id, ScoredItems()))
-                for signal in signals
-                if signal.timestamp >= release.as_of
-            ]
+            if not slate:  # the release does not know the user, or has to forget what it knows
+                raise _Unranked("stranger")
             scores = await self._scores(site, release.release_id, user_id, list(candidates), told)
         except _Unranked as reason:
             self._telemetry.unranked.labels(site.site, reason.kind).inc()
@@ -180,7 +182,7 @@ def in_order(
     The ranker learned what users do in the weeks after a moment, not what they do next in a visit: what was done a
     moment ago is one more opinion beside those of the generators, whose shares it adds up in the same way.
     """
-    best = online[0][1]
+    best = online[0][1] or 1.0
     added = {item_id: online_weight * similarity / best for item_id, similarity, *_ in online}
     scored = [
         (item_id, score + added.get(item_id, 0.0), source, because)

@@ -45,19 +45,46 @@ def published(postgres, made, tmp_path_factory):
     return settings
 
 
+def with_policy(settings, **policy):
+    """The site asks for this online ranking."""
+    site = yaml.safe_load(SITE)
+    site["serving"]["online_ranking"] |= policy
+    (settings.recsys_sites_dir / f"{NAME}.yaml").write_text(yaml.safe_dump(site))
+
+
 @pytest.fixture
 def shop(published, tmp_path):
-    """The same on a host of its own; ``online_ranking`` is the site's policy."""
-    with transaction(published.postgres_dsn()) as cursor:
-        cursor.execute("TRUNCATE recsys.event, recsys.impression, recsys.erasure")
+    """The same on a host of its own, with another policy."""
 
-    def with_policy(**policy):
-        site = yaml.safe_load(SITE)
-        site["serving"]["online_ranking"] |= policy
-        (published.recsys_sites_dir / f"{NAME}.yaml").write_text(yaml.safe_dump(site))
+    def make(**policy):
+        with_policy(published, **policy)
         return published.model_copy(update={"recsys_home": tmp_path})
 
-    return with_policy
+    return make
+
+
+@pytest.fixture(scope="module")
+def host(serve, published, made, tmp_path_factory):
+    """A service whose ranker is ready, for tests that do not mind each other."""
+    with_policy(published)
+    with serve(published.model_copy(update={"recsys_home": tmp_path_factory.mktemp("host")})) as client:
+        warmed(client, *somebody(made))
+        yield client
+
+
+@pytest.fixture
+def client(host, published, made):
+    """The same, with the site's own policy."""
+    with_policy(published)
+    user, item = somebody(made)
+    count = ranked(host)
+    until(lambda: ask(host, user_id=user, recent=item) and ranked(host) > count)
+    return host
+
+
+def somebody(made, row=0):
+    """A user, and an item among the user's candidates."""
+    return made.candidates.select(c.USER_ID, c.ITEM_ID).row(row)
 
 
 def ask(client, **question):
@@ -104,44 +131,62 @@ def test_an_online_item_gets_its_share_of_the_sites_weight():
     assert [item for item, *_ in alone] == ["c", "d", "b", "a"]
 
 
-def test_offline_and_online_items_stand_in_the_rankers_order(serve, shop, made):
-    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
-    with serve(shop()) as client:
-        before = ask(client, user_id=user, k=20)
+def test_offline_and_online_items_stand_in_the_rankers_order(client, made):
+    user, item = somebody(made)
+    slate = ask(client, user_id=user, k=20)
+    look_at(client, user, item)
+    items = ask(client, user_id=user, k=50)
+
+    scores = [shown["score"] for shown in items]
+    assert scores == sorted(scores, reverse=True)
+    assert {shown["source"].partition(":")[0] for shown in items} == {"ranked", "similar"}
+    assert all(shown["because"] == [item] for shown in items if shown["source"] == "similar")
+    assert items[:20] != slate
+    assert ask(client, user_id=user, k=20, mode="offline") == slate
+    assert len({shown["item_id"] for shown in items}) == len(items)
+    assert ask(client, user_id=user, k=20) + ask(client, user_id=user, k=30, offset=20) == items
+    assert unranked(client, "late") == unranked(client, "failed") == 0
+
+
+def test_who_did_nothing_lately_gets_the_slate_unscored(client, made):
+    user, _ = somebody(made, -1)
+    count = ranked(client)
+    assert [shown["source"].partition(":")[0] for shown in ask(client, user_id=user)] == ["ranked"] * 10
+    assert ranked(client) == count
+
+
+def test_a_stranger_is_answered_by_blending(client, made):
+    _, item = somebody(made)
+    count = unranked(client, "stranger")
+    assert ask(client, user_id="nobody", recent=item)[0]["because"] == [item]
+    assert unranked(client, "stranger") == count + 1
+
+
+def test_a_user_who_was_forgotten_is_a_stranger(client, made, published):
+    user, item = somebody(made, -1)
+    assert ask(client, user_id=user, recent=item)
+    before = ranked(client), unranked(client, "stranger")
+    assert client.delete(f"/v1/{NAME}/users/{user}").status_code == 200
+    assert ask(client, user_id=user, recent=item)[0]["because"] == [item]
+    assert (ranked(client), unranked(client, "stranger")) == (before[0], before[1] + 1)
+    with transaction(published.postgres_dsn()) as cursor:
+        cursor.execute("SELECT count(*) FROM recsys.ranker_user WHERE user_id = %s", (user,))
+        assert cursor.fetchone()[0] == 0
+
+
+def test_files_go_when_nobody_wants_them(serve, shop, made):
+    user, item = somebody(made)
+    settings = shop()
+    with serve(settings) as client:
         warmed(client, user, item)
-        look_at(client, user, item)
-        items = ask(client, user_id=user, k=50)
-
-        scores = [shown["score"] for shown in items]
-        assert scores == sorted(scores, reverse=True)
-        assert {shown["source"].partition(":")[0] for shown in items} == {"ranked", "similar"}
-        assert all(shown["because"] == [item] for shown in items if shown["source"] == "similar")
-        assert items != before
-        assert ask(client, user_id=user, k=20, mode="offline") == before
-        assert len({shown["item_id"] for shown in items}) == len(items)
-        assert ask(client, user_id=user, k=20) + ask(client, user_id=user, k=30, offset=20) == items
-        assert unranked(client, "late") == unranked(client, "failed") == 0
-
-
-def test_who_did_nothing_lately_gets_the_slate_unscored(serve, shop, made):
-    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
-    with serve(shop()) as client:
-        warmed(client, user, item)
-        count = ranked(client)
-        assert [shown["source"].partition(":")[0] for shown in ask(client, user_id=user)] == ["ranked"] * 10
-        assert ranked(client) == count
-
-
-def test_a_stranger_is_answered_by_blending(serve, shop, made):
-    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
-    with serve(shop()) as client:
-        warmed(client, user, item)
-        assert ask(client, user_id="nobody", recent=item)[0]["because"] == [item]
-        assert unranked(client, "stranger") == 1
+        assert list(settings.recsys_home.rglob("*.ranker"))
+        shop(enabled=False)
+        until(lambda: not list(settings.recsys_home.rglob("*.ranker")))
+        assert len(ask(client, user_id=user, recent=item)) == 10
 
 
 def test_over_budget_the_answer_is_blended(serve, shop, made):
-    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
+    user, item = somebody(made, made.candidates.height // 2)
     with serve(shop(enabled=False)) as client:
         blended = ask(client, user_id=user, recent=item)
     with serve(shop(budget_ms=0)) as client:
@@ -152,7 +197,7 @@ def test_over_budget_the_answer_is_blended(serve, shop, made):
 
 @pytest.mark.parametrize("name", [MODEL, c.EVIDENCE])
 def test_a_broken_part_is_refused_and_made_again(serve, shop, made, name):
-    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
+    user, item = somebody(made)
     settings = shop()
     with serve(settings) as client:
         warmed(client, user, item)
@@ -166,7 +211,7 @@ def test_a_broken_part_is_refused_and_made_again(serve, shop, made, name):
 
 
 def test_a_release_without_its_parts_is_answered_by_blending(serve, shop, made, published):
-    user, item = made.candidates.select(c.USER_ID, c.ITEM_ID).row(0)
+    user, item = somebody(made)
     with transaction(published.postgres_dsn()) as cursor:
         cursor.execute("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM recsys.ranker_file")
         cursor.execute("UPDATE recsys.ranker_file SET name = name || '.away'")

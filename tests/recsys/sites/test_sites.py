@@ -106,6 +106,24 @@ def test_names_must_be_unique_and_the_purchase_event_known():
         parse_site(SMALL.replace("purchase", "bought"), name="shop.yaml")
 
 
+@pytest.mark.parametrize(
+    ("beside", "is_fault"),
+    [
+        ("serving: {repeats: decay, online_ranking: {enabled: true}}", True),
+        ("serving: {repeats: block, online_ranking: {enabled: true}}", False),
+        ("serving: {online_ranking: {enabled: true}}\nreranking: {diversity: 0.2}", True),
+        ("serving: {repeats: decay}\nreranking: {diversity: 0.2}", False),
+    ],
+)
+def test_what_the_ranker_ordered_at_request_time_is_not_rearranged(beside, is_fault):
+    text = f"site: shop\nsource: {{kind: simulator}}\ninteractions: [{{name: purchase}}]\n{beside}\n"
+    if is_fault:
+        with pytest.raises(ConfigError, match="choose one of them"):
+            parse_site(text, name="shop.yaml")
+    else:
+        parse_site(text, name="shop.yaml")
+
+
 def test_a_file_is_named_after_its_site(tmp_path):
     (tmp_path / "other.yaml").write_text(SMALL)
     with pytest.raises(ConfigError, match="found site: 'shop', expected 'other'"):
