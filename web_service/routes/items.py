@@ -1,6 +1,5 @@
 """Items: what is known of them, what is similar, what is popular."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -8,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from recsys.events.model import Id
 from recsys.serving.contracts import ItemFacts, ItemList
 from recsys.serving.reading import ScoredItems
+from web_service import clock
 from web_service.answering import Wish, answer, require_live, shown
 from web_service.auth import Guarded, needs
 from web_service.blending import Candidate
@@ -63,5 +63,5 @@ async def popular(
 ) -> Response:
     """What is popular now, in the whole catalogue or in one category."""
     wish = Wish(user_id=None, mode="offline", **vars(query))
-    found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=datetime.now(UTC))
+    found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=clock.now())
     return as_json(ItemList(site=site.site, release_id=found.answer["release_id"], items=found.answer["items"]))

@@ -1,6 +1,6 @@
 """Recommendations for a user, or for an anonymous session."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import orjson
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from recsys.serving.contracts import Answer, AnswerBatch
 from recsys.sites import SiteConfig
 from recsys.types import RequestId
+from web_service import clock
 from web_service.answering import Answered, Wish, answer
 from web_service.answering_many import answer_many
 from web_service.auth import Guarded, needs
@@ -67,7 +68,7 @@ async def recommend_to_many(
 
     Each answer counts as shown, and has a request_id of its own to be sent with what its user then does.
     """
-    now, asked = datetime.now(UTC), vars(body).copy()
+    now, asked = clock.now(), vars(body).copy()
     user_ids = asked.pop("user_ids")
     wish = Wish(user_id=None, **asked)
     request_id: RequestId = request.state.request_id
@@ -99,7 +100,7 @@ async def answer_question(
 
 
 async def _answer(service: Services, site: SiteConfig, wish: Wish, request_id: RequestId) -> bytes:
-    now = datetime.now(UTC)
+    now = clock.now()
     found = await answer(service.standing, site, wish, request_id=request_id, now=now, ranking=service.ranking)
     return _sent(service, found, wish, now)
 

@@ -1,6 +1,5 @@
 """Users: what they did, and forgetting them."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -9,6 +8,7 @@ from recsys.events.model import Id, Interaction
 from recsys.serving.contracts import Erased
 from recsys.serving.feedback import erase_user, user_events
 from recsys.types import UserId
+from web_service import clock
 from web_service.answering import require_live
 from web_service.auth import Guarded, needs
 from web_service.parameters import EventsQuery, UsersQuery
@@ -36,6 +36,6 @@ async def events(
 @router.delete("/users/{user_id:path}", dependencies=[Depends(needs("admin"))], summary="Forget a user")
 async def erase(site: OfSite, user_id: OneUser, service: InService) -> Erased:
     """Forgets the user: events, impressions and slates are deleted now, and no release brings them back."""
-    erased, news = await erase_user(service.pool, site.site, user_id, datetime.now(UTC))
+    erased, news = await erase_user(service.pool, site.site, user_id, clock.now())
     service.standing.heed(news)
     return erased
