@@ -61,8 +61,13 @@ def memory(pid: int) -> tuple[float, float]:
 def answering(pid: int) -> list[psutil.Process]:
     """The processes that hold the server's connections: its workers, or itself where it has none."""
     server = psutil.Process(pid)
-    workers = [each for each in server.children(recursive=True) if "resource_tracker" not in " ".join(each.cmdline())]
-    return workers or [server]
+    return [each for each in server.children(recursive=True) if not _beside(each)] or [server]
+
+
+def _beside(process: psutil.Process) -> bool:
+    """Whether it answers nobody: it makes a snapshot, or watches over Python's shared resources."""
+    command = " ".join(process.cmdline())
+    return "recsys.serving" in command or "resource_tracker" in command
 
 
 def _answers(address: str) -> bool:
