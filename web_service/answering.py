@@ -50,7 +50,7 @@ class Wish:
     @property
     def filters(self) -> Filters:
         """What is asked of each item."""
-        if all(asked is None for asked in (self.category, self.min_price, self.max_price, self.only)):
+        if self.category is None and self.min_price is None and self.max_price is None and self.only is None:
             return ANYTHING
         only = None if self.only is None else frozenset(self.only)
         return Filters(self.category, self.min_price, self.max_price, only)
@@ -91,7 +91,7 @@ async def answer(
     filters = wish.filters
     shelf = await reader.shelf(similar_to=question.similar_to, filters=filters, slates=[question.slate])
     ranked = None
-    if ranking is not None and wish.mode == "blended":
+    if ranking is not None and site.serving.online_ranking.enabled and wish.mode == "blended":
         lists = (question.slate.rows, question.online(shelf))
         ranked = await ranking.order(site, reader.key, wish.user_id, *lists, question.signals, shelf.similar)
     chosen, items = question.choose(shelf, ranked)

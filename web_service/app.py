@@ -92,6 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     keyring.run(),
                     load.run(),
                     ranking.run(),
+                    telemetry.run(),
                 )
             ]
             draining.heed_signals()

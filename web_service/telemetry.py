@@ -1,8 +1,8 @@
 """What Prometheus may know: requests, latency, where answers came from, events, impressions. No ids of users."""
 
+import asyncio
 import os
 from pathlib import Path
-from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -15,9 +15,9 @@ UNKNOWN = {"anonymous", "stranger", "unread"}
 """Askers for whom nothing personal can be found."""
 COLD = {"new", "stranger"}
 """Askers without a slate."""
+NOTED = 0.5
+"""Seconds after which at the latest the other workers of a host can tell what this one counted."""
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-
-Metric = TypeVar("Metric", Counter, Histogram)
 
 
 class Telemetry:
@@ -25,7 +25,9 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._children: dict[tuple[Any, tuple[str, ...]], Any] = {}
+        self._times: dict[tuple[str, str], Histogram] = {}
+        self._counted: dict[tuple[Counter, tuple[str, ...]], int] = {}
+        "What was counted since ``note`` last ran."
         self.requests = Counter(
             "recsys_http_requests", "Requests answered.", ("method", "route", "status"), registry=self.registry
         )
@@ -148,8 +150,10 @@ class Telemetry:
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered, after so many seconds; ``route`` is its pattern, never the address itself."""
-        self._one(self.requests, method, route, str(status)).inc()
-        self._one(self.seconds, method, route).observe(seconds)
+        self._count(self.requests, method, route, str(status))
+        if (times := self._times.get((method, route))) is None:
+            times = self._times[method, route] = self.seconds.labels(method, route)
+        times.observe(seconds)
 
     def count_answer(self, answer: Answer, mode: Mode, k: int, *, asker: str, from_tables: bool) -> None:
         """The answer is counted: by mode and source, whether it was personal, and why not.
@@ -162,32 +166,45 @@ class Telemetry:
             source = item["source"].partition(":")[0]
             sources[source] = sources.get(source, 0) + 1
         kind = "default" if sources.keys() <= DEFAULTS else "personal"
-        self._one(self.answers, site, mode, kind, answer["arm"]).inc()
+        self._count(self.answers, site, mode, kind, answer["arm"])
         if kind == "default":
-            self._one(self.fallbacks, site, asker if asker in UNKNOWN else "nothing-left").inc()
+            self._count(self.fallbacks, site, asker if asker in UNKNOWN else "nothing-left")
         if from_tables:
-            self._one(self.fallbacks, site, "tables").inc()
+            self._count(self.fallbacks, site, "tables")
         if asker in COLD and answer["user_id"] is not None:
-            self._one(self.cold_users, site).inc()
+            self._count(self.cold_users, site)
         for source, count in sources.items():
-            self._one(self.items, site, source).inc(count)
+            self._count(self.items, site, source, by=count)
         if len(items) < k:
-            self._one(self.short, site).inc()
+            self._count(self.short, site)
 
     def count_events(self, site: str, *, accepted: int, duplicates: int) -> None:
         """Events of one call are counted."""
         self.events.labels(site, "accepted").inc(accepted)
         self.events.labels(site, "duplicate").inc(duplicates)
 
-    def _one(self, metric: Metric, *labels: str) -> Metric:
-        """``metric.labels(…)``, remembered."""
-        found: Metric | None = self._children.get((metric, labels))
-        if found is None:
-            found = self._children[metric, labels] = metric.labels(*labels)
-        return found
+    def _count(self, counter: Counter, *labels: str, by: int = 1) -> None:
+        """Counted here first: where several workers share their metrics, each of these is a file."""
+        self._counted[counter, labels] = self._counted.get((counter, labels), 0) + by
+
+    def note(self) -> None:
+        """What was counted is where Prometheus finds it."""
+        counted, self._counted = self._counted, {}
+        for (counter, labels), count in counted.items():
+            counter.labels(*labels).inc(count)
+
+    async def run(self) -> None:
+        """Notes what was counted, again and again, until cancelled; also then."""
+        try:
+            while True:
+                await asyncio.sleep(NOTED)
+                self.note()
+        finally:
+            self.note()
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text form; of all workers where PROMETHEUS_MULTIPROC_DIR is set."""
+        self.note()
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self.registry)
         _leave_out_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))

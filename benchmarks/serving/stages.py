@@ -16,6 +16,7 @@ from recsys.layout import Settings
 from recsys.serving.reading import ANYTHING
 from web_service.answering import Answered, Question, Wish, answer
 from web_service.app import create_app
+from web_service.arms import UNTREATED
 from web_service.quick import Quick
 from web_service.responses import as_bytes
 from web_service.surroundings import Surroundings
@@ -90,7 +91,7 @@ async def _stages(app: Any) -> dict[str, Callable[[int], Awaitable[object]]]:
 
     async def read_release(number: int) -> Any:
         slate = await reader.slate(users[number])
-        question = Question(site, wishes[number], activities[number], slate, now)
+        question = Question(site, wishes[number], activities[number], slate, now, UNTREATED)
         return question, await reader.shelf(similar_to=question.similar_to, filters=ANYTHING, slates=[slate])
 
     everyone = range(ASKED)

@@ -26,9 +26,9 @@ class ReleaseKey:
     "Nothing that came in at or after this time."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Slate:
-    """What was computed offline for one user."""
+    """What was computed offline for one user. One is made for each answer, so it is not frozen: that takes longer."""
 
     rows: Iterable[SlateRow] = ()
     "Best first."
@@ -96,7 +96,7 @@ class OnSale(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shelf:
     """What may be shown: neighbours, popular items, and those of them and of the slate that are available."""
 

@@ -35,7 +35,7 @@ class SeenEvent:
         return self.timestamp >= release.as_of - LOOK_BACK or self.received_at >= release.created_at - LOOK_BACK
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Activity:
     """What a user did lately."""
 
