@@ -71,6 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             keyring = Keyring(app.state.keys, pool, settings.recsys_home / "keys.json")
             ranking = OnlineRanking(settings, telemetry, lambda: to_be_ranked(book, standing))
             await asyncio.gather(keyring.start(), standing.start())
+            await ranking.start()
             app.state.services = Services(
                 settings=settings,
                 sites=book,

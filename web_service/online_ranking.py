@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SCORER: Final = "recsys.serving.scoring.scorer"
+"""Imports numpy, pandas and catboost."""
 SUFFIX: Final = ".ranker"
 LOOK_AGAIN: Final = 1.0
 """Seconds between two looks at which releases need their ranker."""
@@ -60,6 +63,11 @@ class OnlineRanking:
         self._not_before: dict[ReleaseId, float] = {}
         self._refused: set[ReleaseId] = set()
         self._thread = ThreadPoolExecutor(1, "ranking")
+
+    async def start(self) -> None:
+        """Libraries are loaded before anybody asks, where a site needs them: that holds a worker up for some time."""
+        if any(True for _ in self._wanted()):
+            await asyncio.to_thread(import_module, SCORER)
 
     async def order(
         self,
@@ -204,7 +212,7 @@ def to_be_ranked(book: SiteBook, standing: Standing) -> list[ReleaseKey]:
 
 
 def _opened(path: Path) -> "Scorer":
-    """Loads the libraries that scoring needs with the first ranker: no other site's worker has them."""
+    """Imported only here: a worker of other sites never has these libraries."""
     from recsys.serving.scoring.scorer import Scorer
 
     return Scorer(path)
