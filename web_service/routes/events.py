@@ -111,7 +111,12 @@ async def accept(
     body: Annotated[Posted, Body(openapi_examples=EXAMPLES)],
     service: InService,
     idempotency_key: Annotated[
-        str | None, Header(max_length=256, description="The same one again: the same events, also without event_id.")
+        str | None,
+        Header(
+            max_length=256,
+            description="The same one again: the same events, also without event_id.",
+            examples=["checkout-7f3a"],
+        ),
     ] = None,
 ) -> Response:
     """One event, or a list of up to 1000: what users did, and what became known of items.
