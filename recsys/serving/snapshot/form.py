@@ -100,6 +100,7 @@ class Mapped:
             raise StoreError(
                 f"{path.name}: found it cut or changed, {self.bytes} bytes, expected as many as were written"
             )
+        self._memory.madvise(mmap.MADV_DONTNEED)  # what was only checked counts as this process's memory no more
 
     def __getitem__(self, name: str) -> Any:
         """The array as a ``memoryview`` of its numbers."""
