@@ -142,8 +142,8 @@ def questions(draw):
         "max_price": high,
         "only": draw(st.one_of(st.none(), st.lists(st.sampled_from(ITEMS), max_size=25))),
     }
-    lists = {"exclude": draw(items), "recent": draw(items), "hide": draw(st.lists(st.sampled_from(["seen", "bought"])))}
-    lists["hide"] = lists["hide"][:3]
+    hide = st.lists(st.sampled_from(["seen", "bought"]), max_size=3)
+    lists = {"exclude": draw(items), "recent": draw(items), "hide": draw(hide)}
     return {name: value for name, value in asked.items() if value is not None} | lists
 
 
@@ -180,3 +180,16 @@ def test_pages_are_one_list(truth, readers, question, page):
         turned = [item for items in pages for item in items]
         assert [item["item_id"] for item in turned][:45] == [item["item_id"] for item in whole]
         assert [item["position"] for item in turned] == list(range(1, len(turned) + 1))
+
+
+@given(items=st.lists(st.sampled_from([*ITEMS, "no such"]), min_size=1, max_size=6), k=st.integers(1, 45))
+@settings(max_examples=30)
+def test_a_session_goes_on_because_of_itself(truth, readers, items, k):
+    found, mapped = (
+        client.get(f"/v1/{SITE}/session", params={"items": items, "k": k}).json()["items"] for client in readers
+    )
+    assert [item["item_id"] for item in found] == [item["item_id"] for item in mapped]
+    eligible = {item for item, (_, _, there) in truth.facts.items() if there} - set(items)
+    assert len(found) == min(k, len(eligible))
+    assert {item["item_id"] for item in found} <= eligible
+    assert all(set(item["because"]) <= set(items) for item in found)

@@ -5,6 +5,7 @@ from functools import cached_property
 import jsonschema
 import pytest
 
+from recsys.testing.throwaway import settings_in
 from web_service.app import create_app
 
 
@@ -34,15 +35,8 @@ class Document:
 
 
 @pytest.fixture(scope="module")
-def document(settings_of_nothing):
-    return Document(create_app(settings_of_nothing))
-
-
-@pytest.fixture(scope="module")
-def settings_of_nothing(tmp_path_factory):
-    from recsys.testing.throwaway import settings_in
-
-    return settings_in(tmp_path_factory.mktemp("nothing"))
+def document(tmp_path_factory):
+    return Document(create_app(settings_in(tmp_path_factory.mktemp("nothing"))))
 
 
 def test_every_parameter_has_an_example_of_its_kind(document):
