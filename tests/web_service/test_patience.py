@@ -19,8 +19,8 @@ TELL = f"POST /v1/{SITE}/events HTTP/1.1\r\nHost: here\r\nContent-Type: applicat
 class Impatient(PatientProtocol):
     """The same with shorter times."""
 
-    receive_within = 1.0
-    send_within = 1.0
+    receive_within = 0.6
+    send_within = 0.6
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_request_that_does_not_come_is_refused(hurried, begin):
         connection.sendall(begin.encode())
         said, seconds = last_words(connection)
     assert problem(said) == "request-timeout"
-    assert 0.8 < seconds < 3
+    assert 0.4 < seconds < 3
 
 
 def test_a_byte_now_and_then_does_not_keep_a_connection(hurried):
@@ -90,12 +90,12 @@ def test_a_connection_that_says_nothing_is_closed(hurried):
     with connected(hurried) as connection:
         said, seconds = last_words(connection)
     assert said == b""
-    assert 0.8 < seconds < 3
+    assert 0.4 < seconds < 3
 
 
 def test_an_idle_connection_may_be_used_again_after_that_time(hurried):
     with connected(hurried) as connection:
-        for pause in (1.5, 0):
+        for pause in (1.0, 0):
             connection.sendall((ASK + "\r\n").encode())
             assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
             time.sleep(pause)

@@ -31,6 +31,7 @@ class Host:
 
     def __init__(self, settings, home, *, workers):
         chosen = {"recsys_home": home, "recsys_web_port": free_block(1), "recsys_web_workers": workers}
+        chosen["recsys_drain_seconds"] = 0.5
         self.settings = settings.model_copy(update=chosen)
         self._process = None
 
