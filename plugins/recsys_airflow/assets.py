@@ -25,6 +25,11 @@ def release(site: SiteId) -> Asset:
     return _asset(site, "release")
 
 
+def drift(site: SiteId) -> Asset:
+    """A day that is unlike what the live release learned from."""
+    return _asset(site, "drift")
+
+
 def _asset(site: SiteId, border: str) -> Asset:
     """A name is enough: for an asset with a URI, Airflow loads every provider while it parses the DAG file."""
     return Asset(name=f"{border}__{site}", group=border)

@@ -43,6 +43,24 @@ def hand_over(outcome: Mapping[str, Any], event: Any) -> ReleaseId:
     return release_id
 
 
+def tell_of_drift(report: Mapping[str, Any], event: Any, *, retrain: bool) -> None:
+    """The asset event says what drifted, and a training starts.
+
+    Args:
+        report: ``alarms``, the names of the checks that did not pass, and ``reason``.
+        event: the task's ``outlet_events[asset]``.
+        retrain: whether the site wants a training for that.
+
+    Raises:
+        AirflowSkipException: nothing drifted, or no training is wanted; the reason stands in the task's log.
+    """
+    if not report["alarms"]:
+        raise AirflowSkipException(report["reason"])
+    if not retrain:
+        raise AirflowSkipException(f"no training is started, drift.retrain is false. {report['reason']}")
+    event.extra = {"alarms": report["alarms"]}
+
+
 def handed_over(params: Mapping[str, Any], started_by: Mapping[Any, Any], announced: Any) -> ReleaseId | None:
     """The release this run is for.
 

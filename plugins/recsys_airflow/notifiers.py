@@ -109,6 +109,25 @@ class NotLiveNotifier(Notifier):
         return "\n".join([*lines, *([f"report: {found[1]['page']}"] if found[1]["page"] else [])])
 
 
+class DriftNotifier(Notifier):
+    """One message when a day is unlike what the live release learned from; it names what drifted."""
+
+    kind = "warning"
+
+    def _concerns(self, context: Any) -> bool:
+        return bool(self._report(context)["alarms"])
+
+    def _title(self, context: Any) -> str:
+        return f"{self.site}: {len(self._report(context)['alarms'])} checks for drift did not pass"
+
+    def _body(self, context: Any) -> str:
+        return f"day: {context['dag_run'].partition_key}\n{self._report(context)['reason']}"
+
+    def _report(self, context: Any) -> dict[str, Any]:
+        found: dict[str, Any] = context["ti"].xcom_pull(task_ids="watch")
+        return found
+
+
 def _sentence(error: object) -> str:
     """What the error says, after its kind. Indented lines of a refusal are the partitions and their failing checks.
 

@@ -8,7 +8,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronPartitionTimetable, CronTrigger
 
 from recsys.sites import SiteConfig
 from recsys.types import SiteId
-from recsys_airflow.assets import event_log
+from recsys_airflow.assets import drift, event_log
 from recsys_airflow.partitions import HOUR_KEY_FORMAT, KEY_FORMAT
 
 MINUTES = range(60)
@@ -30,6 +30,14 @@ def each_fetch(site: SiteConfig) -> CronPartitionTimetable:
     )
 
 
+def each_day(site: SiteConfig) -> CronPartitionTimetable:
+    """Once a day, three quarters of an hour after the ingestion, or after midnight; for the day before."""
+    minute, hour = (0, 0) if site.schedule.hourly else map(int, site.schedule.ingest_cron.split()[:2])
+    later = min(hour * 60 + minute + 45, 24 * 60 - 1)
+    cron = f"{later % 60} {later // 60} * * *"
+    return CronPartitionTimetable(cron, timezone="UTC", run_offset=-1, key_format=KEY_FORMAT, run_immediately=False)
+
+
 def fetch_cron(site: SiteConfig) -> str:
     """``ingest_cron``, half an hour later, but within the same day or hour: then the partition is the same."""
     minute, hour, *rest = site.schedule.ingest_cron.split()
@@ -48,14 +56,14 @@ def catch_up(site: SiteConfig) -> dict[str, Any]:
 
 
 def each_training(site: SiteConfig, *, minute: int) -> AssetOrTimeSchedule:
-    """Every ``train_every_hours``, and at once after a range of days was loaded into the event log.
+    """Every ``train_every_hours``, and at once after a range of days was loaded into the event log, or a day drifted.
 
     A run for one day, by the clock or by a backfill, announces a *partition* of the event log; Airflow starts only
     DAGs that are partitioned themselves for those, so a backfill of 305 days starts no training of its own.
     """
     return AssetOrTimeSchedule(
         timetable=CronTriggerTimetable(training_cron(site, minute=minute), timezone="UTC", run_immediately=False),
-        assets=[event_log(site.site)],
+        assets=event_log(site.site) | drift(site.site),
     )
 
 

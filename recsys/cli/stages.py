@@ -27,6 +27,7 @@ class Stage(StrEnum):
     TRAIN_RANKER = "train_ranker"
     RELEASE_RECOMMENDATIONS = "release_recommendations"
     JUDGE_EXPERIMENTS = "judge_experiments"
+    WATCH_DRIFT = "watch_drift"
     MAINTAIN_STORAGE = "maintain_storage"
 
 
@@ -35,7 +36,7 @@ def stage(
     name: Annotated[Stage, typer.Argument(help="Which step.")],
     site: Site,
     day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="UTC day, for ingest_events and report_quality.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="UTC day, for ingest_events, report_quality, watch_drift.")
     ] = None,
     hour: Annotated[
         int | None, typer.Option(min=0, max=23, help="That hour alone, where the site's partitions are hours.")
@@ -57,6 +58,7 @@ def stage(
         Stage.TRAIN_RANKER: {"release_id": release_id},
         Stage.RELEASE_RECOMMENDATIONS: {"release_id": release_id},
         Stage.JUDGE_EXPERIMENTS: {},
+        Stage.WATCH_DRIFT: {"day": day and day.date()},
         Stage.MAINTAIN_STORAGE: {},
     }
     module = import_module(f"recsys.stages.{name}")

@@ -1,7 +1,7 @@
 """What is true of the platform as a whole, as gauges for Prometheus: what no request to the web service can know.
 
-Three questions are asked, each of its own store: releases of Postgres, event logs of the data store, runs of Airflow.
-One that does not answer costs its own gauges; ``recsys_store_reached`` says which.
+Each question is asked of its own store: releases and experiments of Postgres, event logs and drift of the data store,
+runs of Airflow. One that is not answered costs its own gauges; ``recsys_store_reached`` says which.
 """
 
 import logging
@@ -17,14 +17,18 @@ from prometheus_client.core import GaugeMetricFamily as Gauge
 from recsys.datasets.blobs import open_blobs
 from recsys.datasets.reports import Reports
 from recsys.errors import RecsysError
+from recsys.evaluation.drift.report import DriftReport
 from recsys.layout import Settings
 from recsys.local.airflow_api import FINISHED, AirflowApi, Run
 from recsys.serving.contracts import State
+from recsys.serving.experiments import ExperimentState, experiments
 from recsys.serving.lifecycle import pointers, releases
 from recsys.sites import site_ids
 
 log = logging.getLogger(__name__)
 
+FARTHEST: Final = 20
+"""Features that are told, those that drifted most."""
 RUNS: Final = 10
 """Newest runs of a DAG in which its last success is looked for."""
 
@@ -34,8 +38,10 @@ def measure(settings: Settings) -> list[Gauge]:
     reached = Gauge("recsys_store_reached", "1: the store answered when it was asked last; 0: not.", labels=["store"])
     found = [reached]
     questions: dict[str, Callable[[Settings], Iterator[Gauge]]] = {
-        "postgres": of_releases,
+        "releases": of_releases,
         "event_log": of_event_logs,
+        "drift": of_drift,
+        "experiments": of_experiments,
         "airflow": of_runs,
     }
     for store, ask in questions.items():
@@ -90,6 +96,51 @@ def of_event_logs(settings: Settings) -> Iterator[Gauge]:
         for outcome, count in (("kept", counts.kept), ("quarantined", counts.bad), ("duplicate", counts.duplicates)):
             rows.add_metric([site, outcome], count)
     yield from (end, rows, refused)
+
+
+def of_drift(settings: Settings) -> Iterator[Gauge]:
+    """What of each site's last day is unlike what its live release learned from."""
+    alarm = Gauge(
+        "recsys_drift_alarm", "1: the check did not pass on the day looked at last.", labels=["site", "check"]
+    )
+    feature = Gauge(
+        "recsys_drift_feature_psi", "Stability index of the features that drifted most.", labels=["site", "feature"]
+    )
+    day = Gauge("recsys_drift_as_of_timestamp_seconds", "End of the day looked at last.", labels=["site"])
+    blobs = open_blobs(settings.data_url, settings)
+    for site in site_ids(settings.sites_dir):
+        if not blobs.exists(f"drift/{site}/newest.json"):
+            continue
+        report = DriftReport.model_validate_json(blobs.get(f"drift/{site}/newest.json"))
+        day.add_metric([site], report.as_of.timestamp())
+        for check in report.checks:
+            alarm.add_metric([site, check.name], 0 if check.passed else 1)
+        for name, change in list(report.features.items())[:FARTHEST]:
+            feature.add_metric([site, name], change.psi)
+    yield from (alarm, feature, day)
+
+
+def of_experiments(settings: Settings) -> Iterator[Gauge]:
+    """How experiments that run stand, and how those before ended."""
+    ramp = Gauge(
+        "recsys_experiment_ramp", "Share of the users in other arms than the control.", labels=["site", "experiment"]
+    )
+    looked = Gauge(
+        "recsys_experiment_looked_timestamp_seconds",
+        "When it was judged last, or started.",
+        labels=["site", "experiment"],
+    )
+    states = Gauge("recsys_experiments", "Experiments by state.", labels=["site", "state"])
+    for site in site_ids(settings.sites_dir):
+        found = experiments(settings.postgres_dsn(), site)
+        count = Counter(record.state for record in found)
+        for state in get_args(ExperimentState):
+            states.add_metric([site, state], count[state])
+        for record in found:
+            if record.state == "running":
+                ramp.add_metric([site, record.experiment.id], record.ramp)
+                looked.add_metric([site, record.experiment.id], (record.looked_at or record.started_at).timestamp())
+    yield from (ramp, looked, states)
 
 
 def of_runs(settings: Settings) -> Iterator[Gauge]:

@@ -30,7 +30,7 @@ def config_hash(site: SiteConfig) -> str:
     who gets it first.
     """
     elsewhere = {"schedule", "source", "catalogue", "title", "tuning", "candidates_on_trial", "predictors"}
-    content = site.model_dump(mode="json", exclude=elsewhere | {"canary", "experiments"})
+    content = site.model_dump(mode="json", exclude=elsewhere | {"canary", "drift", "experiments"})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

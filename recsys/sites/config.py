@@ -22,6 +22,7 @@ from pydantic import (
 
 from recsys.sites.blend_policy import BlendPolicy
 from recsys.sites.canary_policy import CanaryPolicy
+from recsys.sites.drift_policy import DriftPolicy
 from recsys.sites.experiment import Experiment, overlapping
 from recsys.sites.gate_policy import GatePolicy
 from recsys.sites.online_ranking_policy import OnlineRankingPolicy
@@ -216,6 +217,7 @@ class SiteConfig(Frozen):
     ranker: RankerPolicy = RankerPolicy()
     reranking: RerankingPolicy = RerankingPolicy()
     gate: GatePolicy = GatePolicy()
+    drift: DriftPolicy = DriftPolicy()
     serving: ServingPolicy = ServingPolicy()
     approval: ApprovalPolicy = ApprovalPolicy()
     canary: CanaryPolicy = CanaryPolicy()

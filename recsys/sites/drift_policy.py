@@ -35,3 +35,5 @@ class DriftPolicy(Frozen):
     "Largest age of what the live release knows."
     min_variety: Share = 0.5
     "Fewest items, as shown alike, in the live slates, relative to the most varied of the releases before."
+    retrain: bool = True
+    "True: a day that drifted starts a training at once."

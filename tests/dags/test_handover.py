@@ -4,7 +4,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessor
 
 from recsys_airflow.assets import candidates
-from recsys_airflow.handover import hand_over, handed_over
+from recsys_airflow.handover import hand_over, handed_over, tell_of_drift
 
 
 @pytest.fixture
@@ -42,3 +42,13 @@ def test_a_release_named_by_hand_wins():
 
 def test_a_run_by_hand_without_a_name_leaves_it_to_the_stage():
     assert handed_over({"release_id": None}, {}, None) is None
+
+
+def test_a_day_that_drifted_starts_a_training_where_the_site_wants_one(event):
+    drifted = {"alarms": ["a day's volume"], "reason": "Drift: a day's volume: 3, expected more."}
+    tell_of_drift(drifted, event, retrain=True)
+    assert event.extra == {"alarms": ["a day's volume"]}
+    with pytest.raises(AirflowSkipException, match=r"drift\.retrain is false. Drift: a day's volume"):
+        tell_of_drift(drifted, event, retrain=False)
+    with pytest.raises(AirflowSkipException, match="No drift"):
+        tell_of_drift({"alarms": [], "reason": "No drift: 9 checks as expected."}, event, retrain=True)

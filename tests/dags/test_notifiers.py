@@ -9,7 +9,7 @@ from airflow.sdk._shared.secrets_masker import redact
 
 from recsys.errors import PartitionRefused
 from recsys_airflow.approval import approval
-from recsys_airflow.notifiers import SILENT_END, FailureNotifier, NotLiveNotifier, WaitingNotifier
+from recsys_airflow.notifiers import SILENT_END, DriftNotifier, FailureNotifier, NotLiveNotifier, WaitingNotifier
 from tests.dags.conftest import make_site
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # of Apprise's own, below Python 3.13
@@ -163,3 +163,13 @@ def test_every_address_that_works_is_told_and_the_others_cost_a_warning(inbox, c
     assert "no known kind of address at position [1]" in written
     assert "at least one of 2 addresses could not be told" in written
     assert redact("Unsupported URL: token-with-a-typo") == "Unsupported URL: ***"
+
+
+def test_people_are_told_what_drifted_and_of_a_normal_day_nothing(inbox):
+    day = type("Run", (), {"partition_key": "2026-03-01"})()
+    report = {"alarms": ["a day's volume"], "reason": "Drift: a day's volume: 3, expected more."}
+    DriftNotifier("alpha")({"ti": AfterTheGate(watch=report), "dag_run": day})
+    DriftNotifier("alpha")({"ti": AfterTheGate(watch={"alarms": [], "reason": "No drift."}), "dag_run": day})
+    [message] = inbox.messages
+    assert message["title"] == "alpha: 1 checks for drift did not pass"
+    assert message["message"] == "day: 2026-03-01\nDrift: a day's volume: 3, expected more."

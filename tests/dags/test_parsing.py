@@ -13,6 +13,7 @@ KINDS = (
     "train_ranker",
     "release_recommendations",
     "judge_experiments",
+    "watch_drift",
 )
 HEAVY = (
     "pandas",

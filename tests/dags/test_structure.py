@@ -33,12 +33,14 @@ STRUCTURE = {
         "conclude": ([], [], ["train"]),
         "train": ([], [], []),
     },
+    "judge_experiments__alpha": {"judge": ([], [], [])},
+    "watch_drift__alpha": {"watch": ([], [], ["announce"]), "announce": ([], ["drift__alpha"], [])},
     "maintain_storage": {"sites": ([], [], ["maintain"]), "maintain": ([], [], [])},
 }
 """DAG → task → assets it reads, assets it announces, tasks that follow."""
 STARTED_BY = {
     "consume_stream__alpha": ["stream__alpha"],
-    "build_candidates__alpha": ["event_log__alpha"],
+    "build_candidates__alpha": ["event_log__alpha", "drift__alpha"],
     "train_ranker__alpha": ["candidates__alpha"],
     "release_recommendations__alpha": ["ranker__alpha"],
 }
@@ -77,7 +79,7 @@ def test_every_site_has_assets_of_its_own(dagbag):
         (dag_id, asset.name) for dag_id, dag in dagbag.dags.items() for task in dag.tasks for asset in task.outlets
     ]
     assert [each for each in outlets if each[0].partition("__")[2] != each[1].partition("__")[2]] == []
-    assert len({name for _, name in outlets}) == 12
+    assert len({name for _, name in outlets}) == 15
 
 
 def test_a_site_that_wants_to_be_asked_is_asked_between_the_gate_and_the_pointer(write_site, parse):

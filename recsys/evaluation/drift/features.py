@@ -1,12 +1,16 @@
 """Which features, and whether the scores, are other than those that were learned from."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import polars as pl
 
 from recsys.evaluation.drift.distributions import Change, change
 from recsys.evaluation.gate.check import Check, at_most, number
 from recsys.sites.drift_policy import DriftPolicy
+
+SPARE: Final = 2.0
+"""So many times the largest difference between days that were alike is no drift."""
 
 
 def measure(reference: pl.DataFrame, current: pl.DataFrame, *, min_rows: int) -> dict[str, Change]:
@@ -24,6 +28,25 @@ def measure(reference: pl.DataFrame, current: pl.DataFrame, *, min_rows: int) ->
     both = [name for name in reference.columns if name in current.columns]
     found = {name: change(reference[name], current[name]) for name in both}
     return dict(sorted(found.items(), key=lambda each: (-each[1].psi, -each[1].ks, each[0])))
+
+
+def beyond_usual(found: dict[str, Change], usual: Sequence[dict[str, Change]]) -> dict[str, Change]:
+    """The same, less twice the most that lies between single days of the training window anyway; farthest first.
+
+    Rows of one day are alike: many meet the same item. So days differ more than as many independent rows would.
+
+    Args:
+        found: what ``measure`` gives of the training window and now.
+        usual: what it gives of the training window's other days and each of its days.
+    """
+    less = {
+        name: Change(
+            psi=max(0.0, each.psi - SPARE * max((day[name].psi for day in usual if name in day), default=0.0)),
+            ks=max(0.0, each.ks - SPARE * max((day[name].ks for day in usual if name in day), default=0.0)),
+        )
+        for name, each in found.items()
+    }
+    return dict(sorted(less.items(), key=lambda each: (-each[1].psi, -each[1].ks, each[0])))
 
 
 def checks(found: dict[str, Change], policy: DriftPolicy) -> list[Check]:

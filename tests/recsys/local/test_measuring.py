@@ -6,15 +6,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from recsys.datasets.reports import Reports
+from recsys.evaluation.drift.distributions import Change
+from recsys.evaluation.drift.report import DriftReport
+from recsys.evaluation.gate.check import Check
 from recsys.events.partition import Checked
 from recsys.events.quality import judged
 from recsys.local import measuring
 from recsys.local.platform import running
 from recsys.local.servers.http import fetch
-from recsys.serving import lifecycle
+from recsys.serving import experiments, lifecycle
 from recsys.serving.migrate import migrate
 from recsys.sites import add_site
 from recsys.sites.config import QualityPolicy
+from recsys.sites.experiment import Experiment
 from recsys.stages import ingest_events
 from recsys.stages.context import open_context
 
@@ -32,6 +36,13 @@ def shop(createdb, tmp_path):
         lifecycle.record_release(settings.postgres_dsn(), "demo_shop", f"r{number}", as_of=at, at=at, state=state)
     context = open_context(settings)
     ingest_events.run(site="demo_shop", first=date(2026, 3, 1), days=1, context=context)
+    arms = ({"name": "live", "share": 0.5}, {"name": "plain", "share": 0.5, "mode": "popular"})
+    calm = Experiment.model_validate({"id": "calm", "site": "demo_shop", "arms": arms, "ramp": (0.1,)})
+    experiments.start(settings.postgres_dsn(), calm, AT)
+    check = Check(name="a volume", passed=False, found="9", expected="1")
+    changes = {"price": Change(psi=0.5, ks=0.1)}
+    drift = DriftReport(site="demo_shop", as_of=AT, checks=(check,), features=changes, scores={})
+    context.blobs.put("drift/demo_shop/newest.json", drift.model_dump_json().encode())
     Reports(context.blobs).keep(
         judged("2026-03-02", Checked.nothing(), QualityPolicy(allow_empty_days=False), site="demo_shop")
     )
@@ -44,12 +55,16 @@ def told(families) -> dict[tuple[str, ...], float]:
 
 def test_what_stores_say_is_told_and_who_is_away_is_named(shop):
     gauges = told(measuring.measure(shop))
-    assert gauges["recsys_store_reached", "postgres"] == 1
+    assert gauges["recsys_store_reached", "releases"] == 1
     assert gauges["recsys_store_reached", "event_log"] == 1
     assert gauges["recsys_store_reached", "airflow"] == 0
     assert gauges["recsys_releases", "demo_shop", "refused"] == 2
     assert gauges["recsys_releases", "demo_shop", "gated"] == 1
     assert gauges["recsys_releases", "demo_shop", "live"] == 0
+    assert gauges["recsys_experiments", "demo_shop", "running"] == 1
+    assert gauges["recsys_experiment_ramp", "demo_shop", "calm"] == 0.1
+    assert gauges["recsys_drift_alarm", "demo_shop", "a volume"] == 1
+    assert gauges["recsys_drift_feature_psi", "demo_shop", "price"] == 0.5
     assert gauges["recsys_event_log_refused_partitions", "demo_shop"] == 1
     assert gauges["recsys_event_log_rows", "demo_shop", "kept"] > 100
     last = datetime.fromtimestamp(gauges["recsys_event_log_end_timestamp_seconds", "demo_shop"], UTC)

@@ -1,0 +1,46 @@
+"""
+# watch_drift
+
+Looks whether a day is still like what the live release learned from: features, scores, volumes, the mix of events, who
+and what is new, how old things are, whether releases narrow. What is not is named, people are told, and a training
+starts where the site's `drift.retrain` wants it; else `announce` is skipped. A normal week raises nothing.
+
+* **By the clock**: three quarters of an hour after each ingestion of a whole day, for that day.
+* **One day by hand**: *Trigger* with the partition key `YYYY-MM-DD`, or `recsys stage watch_drift --site S --day D`.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, task
+
+from recsys_airflow.assets import drift
+from recsys_airflow.defaults import policy
+from recsys_airflow.handover import tell_of_drift
+from recsys_airflow.notifiers import DriftNotifier
+from recsys_airflow.partitions import day_of
+from recsys_airflow.schedules import each_day
+from recsys_airflow.sites import usable_sites
+
+
+def watch_drift(site):
+    """The DAG of one site."""
+    learned_again = drift(site.site)
+
+    @task(on_success_callback=DriftNotifier(site.site))
+    def watch(site, dag_run):
+        from recsys.stages import watch_drift as stage
+
+        report = stage.run(site=site, day=day_of(dag_run))
+        return {"reason": report.reason, "alarms": [check.name for check in report.alarms]}
+
+    @task(outlets=[learned_again])
+    def announce(report, retrain, *, outlet_events):
+        tell_of_drift(report, outlet_events[learned_again], retrain=retrain)
+
+    common = policy("watch_drift", doc=__doc__, site=site.site, longest=timedelta(hours=1))
+    with DAG(schedule=each_day(site), **common):
+        announce(watch(site.site), site.drift.retrain)
+
+
+for usable in usable_sites():
+    watch_drift(usable)
