@@ -1,4 +1,4 @@
-"""Boosted trees that end in a calibrated probability.
+"""Boosted trees, mixed with a linear score, that end in a probability.
 
 Source: Prokhorenkova, Gusev, Vorobev, Dorogush and Gulin, "CatBoost: unbiased boosting with categorical features",
 NeurIPS 2018.
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from recsys import columns as c
 from recsys.errors import NotEnoughData
 from recsys.predictors.examples import Examples
+from recsys.predictors.linear import fit_linear, mixed
 from recsys.predictors.quality import best_threshold
 from recsys.serving.predicting.calibration import Calibration
-from recsys.serving.predicting.scorer import Scorer
+from recsys.serving.predicting.scorer import Scorer, probability
 from recsys.types import Frozen
 
 PATIENCE: Final = 30
@@ -34,12 +35,14 @@ class TreeParams(Frozen):
     iterations: int
     learning_rate: float
     depth: int
-    calibrate: Literal["isotonic", "platt"]
+    calibrate: Literal["isotonic", "platt"] | None
     seed: int
 
 
 def fit_trees(learned: Examples, held: Examples, names: Sequence[str], params: TreeParams) -> Scorer:
-    """Trees grown on ``learned``; they stop, are calibrated, and get their threshold on ``held``.
+    """Trees grown on ``learned``, mixed with a logistic regression on the same features.
+
+    ``held`` says when they stop, how much they count, and from which probability on a row is taken for a success.
 
     Args:
         learned: what the trees learn from.
@@ -78,15 +81,18 @@ def fit_trees(learned: Examples, held: Examples, names: Sequence[str], params: T
     for key in [key for key in metadata.keys() if key.endswith(WHEN_AND_WHICH_RUN)]:  # noqa: SIM118 no iterator
         metadata[key] = ""
     scores: NDArray[np.float64] = model.predict(held.table, thread_count=THREADS)
-    calibration = Calibration.of(params.calibrate, scores, held.labels, np.ones(len(held)))
-    threshold = best_threshold(held.labels, calibration.probability(scores))
-    return Scorer(model, features=names, calibration=calibration, threshold=threshold)
+    mixture = mixed(fit_linear(learned), held, scores)
+    scores = mixture.score(held.table, scores)
+    method = params.calibrate
+    calibration = Calibration.of(method, scores, held.labels, np.ones(len(held))) if method else None
+    threshold = best_threshold(held.labels, probability(scores, calibration))
+    return Scorer(model, features=names, mixture=mixture, calibration=calibration, threshold=threshold)
 
 
 def shap_summary(scorer: Scorer, table: NDArray[np.float32]) -> pl.DataFrame:
     """How much each feature moves the scores of these rows: columns feature and importance, heaviest first.
 
-    Importance is the mean of the absolute SHAP values, in log-odds before calibration.
+    Importance is the mean of the absolute SHAP values of the trees, in log-odds before calibration.
 
     Source: Lundberg, Erion and Lee, "Consistent individualized feature attribution for tree ensembles", 2018; the
     implementation is CatBoost's own.

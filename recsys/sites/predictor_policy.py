@@ -56,13 +56,13 @@ class IntentPolicy(Frozen):
     prefixes: PositiveInt = 100_000
     "Most beginnings of sessions that are learned from, drawn at random."
     held_share: HeldShare = 0.2
-    "Share of the sessions, the latest, that say when to stop, and that the probabilities are calibrated on."
+    "Share of the sessions, the latest, that say when to stop, and how much the trees count."
     iterations: PositiveInt = 400
     "Most trees."
     learning_rate: PositiveFloat = 0.06
     depth: Depth = 4
-    calibrate: Literal["isotonic", "platt"] = "platt"
-    "How scores become probabilities."
+    calibrate: Literal["isotonic", "platt"] | None = None
+    "A curve from what was learned to probabilities, fitted on what is held back; null: none, log-loss has the scale."
     seed: NonNegativeInt = 7
     checks: IntentChecks = IntentChecks()
 
@@ -116,8 +116,8 @@ class CtrPolicy(Frozen):
     "Most trees."
     learning_rate: PositiveFloat = 0.08
     depth: Depth = 4
-    calibrate: Literal["isotonic", "platt"] = "platt"
-    "How scores become probabilities."
+    calibrate: Literal["isotonic", "platt"] | None = None
+    "A curve from what was learned to probabilities, fitted on what is held back; null: none, log-loss has the scale."
     seed: NonNegativeInt = 7
     checks: CtrChecks = CtrChecks()
 

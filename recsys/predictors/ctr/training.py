@@ -28,7 +28,7 @@ from recsys.sites.predictor_policy import CtrPolicy
 
 
 class Trees(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The last step of the pipeline: trees grown on all blocks but the last, which stops and calibrates them."""
+    """The last step of the pipeline: learns from all blocks but the last, which is held back."""
 
     def __init__(self, names: tuple[str, ...], params: TreeParams, folds: int) -> None:
         self.names = names
@@ -63,7 +63,7 @@ def fit_ctr(rows: pl.DataFrame, policy: CtrPolicy) -> FittedCtr:
     """Learns how likely a row is to be clicked.
 
     Rates, counts and frequencies of a row come from other blocks of time than its own; those of the last block, which
-    stops the trees and calibrates them, from the blocks before it. Later rows are looked up in the tables of all.
+    stops the trees and weighs them, from the blocks before it. Later rows are looked up in the tables of all.
 
     Args:
         rows: the policy's columns and its label, in the order of time; rows without label are left out.

@@ -36,7 +36,7 @@ def fit_intent(
     """Learns how likely a session is to buy, after each of its events.
 
     Half of what is learned from tells nothing but the types of events, so that a session of which no more is known gets
-    probabilities that hold as well. The latest sessions are held back: they stop the trees and calibrate them.
+    probabilities that hold as well. The latest sessions are held back: they stop the trees and weigh them.
 
     Args:
         sessions: that are over, in the order of their starts.

@@ -1,4 +1,4 @@
-"""A CatBoost model with its calibration: numbers in, probabilities out, without a frame in between."""
+"""Trees and a linear score beside them, perhaps calibrated: numbers in, probabilities out, no frame in between."""
 
 import json
 from hashlib import sha256
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from recsys.errors import FeatureMismatch, ReleaseError
 from recsys.serving.predicting.calibration import Calibration
+from recsys.serving.predicting.linear import Mixture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ class Scorer:
 
     Attributes:
         features: names of the table's columns, in order.
+        mixture: of the trees' score and a linear one.
+        calibration: what becomes of the mixed log-odds; None: they are taken as they are.
         threshold: the probability from which on a row is taken for a success, where a yes or no is asked for.
         told: what the predictor itself wants to remember beside the model: JSON.
         version: 16 hexadecimal digits over the model's files; empty before they are saved.
@@ -36,7 +39,8 @@ class Scorer:
         model: "CatBoost",
         *,
         features: "Sequence[str]",
-        calibration: Calibration,
+        mixture: Mixture,
+        calibration: Calibration | None,
         threshold: float,
         told: dict[str, Any] | None = None,
     ) -> None:
@@ -44,6 +48,7 @@ class Scorer:
         self.features = tuple(features)
         self.calibration = calibration
         self.threshold = threshold
+        self.mixture = mixture
         self.told = told or {}
         self.version = ""
 
@@ -62,8 +67,8 @@ class Scorer:
             )
         if not len(table):
             return np.empty(0)
-        scores: NDArray[np.float64] = self.model.predict(table, thread_count=2 if len(table) >= AT_ONCE else 1)
-        return self.calibration.probability(scores)
+        trees: NDArray[np.float64] = self.model.predict(table, thread_count=2 if len(table) >= AT_ONCE else 1)
+        return probability(self.mixture.score(table, trees), self.calibration)
 
     def save(self, folder: Path, *, beside: "Sequence[str]" = ()) -> str:
         """Writes ``model.cbm`` and ``predictor.json`` into ``folder``, made when absent; the version.
@@ -76,7 +81,8 @@ class Scorer:
         self.model.save_model(str(folder / MODEL_FILE))
         manifest = {
             "features": self.features,
-            "calibration": self.calibration.model_dump(mode="json"),
+            "mixture": self.mixture.model_dump(mode="json"),
+            "calibration": self.calibration.model_dump(mode="json") if self.calibration else None,
             "threshold": self.threshold,
             "told": self.told,
         }
@@ -100,12 +106,23 @@ class Scorer:
         scorer = cls(
             CatBoost().load_model(str(folder / MODEL_FILE)),
             features=manifest["features"],
-            calibration=Calibration.model_validate(manifest["calibration"]),
+            mixture=Mixture.model_validate(manifest["mixture"]),
+            calibration=Calibration.model_validate(manifest["calibration"]) if manifest["calibration"] else None,
             threshold=manifest["threshold"],
             told=manifest["told"],
         )
         scorer.version = _version(folder, beside)
         return scorer
+
+
+def probability(log_odds: "NDArray[np.float64]", calibration: Calibration | None) -> "NDArray[np.float64]":
+    """The probabilities of these log-odds, through a calibration where there is one."""
+    import numpy as np
+
+    if calibration is not None:
+        return calibration.probability(log_odds)
+    found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(log_odds, -30.0, 30.0)))
+    return found
 
 
 def _version(folder: Path, beside: "Sequence[str]") -> str:

@@ -26,12 +26,12 @@ def as_requested(rows: pl.DataFrame) -> list[dict]:
 
 def test_it_finds_what_the_rows_tell_and_comes_near_the_truth(fitted, drawn, later, policy):
     found = judge_ctr(fitted, later, policy)
-    trees = found.pop("trees")
+    model = found.pop("model")
     assert set(found) == {"base rate", "rate of item_id", "logistic"}
-    assert trees.log_loss < min(found[name].log_loss for name in ("base rate", "rate of item_id"))
-    assert trees.log_loss < 1.02 * found["logistic"].log_loss
-    assert trees.ece < 0.01
-    assert trees.normalised_entropy < 0.95
+    assert model.log_loss < min(found[name].log_loss for name in ("base rate", "rate of item_id"))
+    assert model.log_loss < 1.02 * found["logistic"].log_loss
+    assert model.ece < 0.01
+    assert model.normalised_entropy < 0.95
     truth = drawn[1][-later.height :]
     error = np.abs(fitted.model.predict(as_requested(later)) - truth).mean()
     assert error < 0.7 * np.abs(truth - truth.mean()).mean()
@@ -39,9 +39,9 @@ def test_it_finds_what_the_rows_tell_and_comes_near_the_truth(fitted, drawn, lat
 
 def test_shuffled_labels_score_as_chance(earlier, later, policy):
     shuffled = earlier.with_columns(pl.Series(CLICK, np.random.default_rng(5).permutation(earlier[CLICK].to_numpy())))
-    trees = judge_ctr(fit_ctr(shuffled, policy), later, policy)["trees"]
-    assert trees.auc == pytest.approx(0.5, abs=0.06)
-    assert trees.normalised_entropy > 0.99
+    model = judge_ctr(fit_ctr(shuffled, policy), later, policy)["model"]
+    assert model.auc == pytest.approx(0.5, abs=0.06)
+    assert model.normalised_entropy > 0.99
 
 
 def test_what_is_served_is_what_the_pipeline_gives(fitted, later, policy):

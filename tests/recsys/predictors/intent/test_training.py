@@ -15,21 +15,21 @@ from recsys.sites.predictor_policy import IntentChecks
 def quality(fitted, sessions, rules, *, bare=False):
     rows = prefixes_of(sessions, rules, bare=bare)
     rivals = {name: rival.predict(rows.examples.table) for name, rival in fitted.baselines.items()}
-    said = {"trees": fitted.model.scorer.predict(rows.examples.table), **rivals}
+    said = {"model": fitted.model.scorer.predict(rows.examples.table), **rivals}
     return judge_intent(rows, said, threshold=fitted.model.scorer.threshold)
 
 
 def test_it_leads_every_baseline_and_says_what_is_true(fitted, later, rules):
     found = quality(fitted, later, rules)
-    trees = found.pop("trees")
-    assert all(trees.every_event.log_loss < rival.every_event.log_loss for rival in found.values())
-    assert trees.with_cart.auc > 0.75
-    assert trees.every_event.ece < 0.05
-    assert trees.micro_f1[0] == pytest.approx(0.8, abs=0.06)
+    model = found.pop("model")
+    assert all(model.every_event.log_loss < rival.every_event.log_loss for rival in found.values())
+    assert model.with_cart.auc > 0.75
+    assert model.every_event.ece < 0.05
+    assert model.micro_f1[0] == pytest.approx(0.8, abs=0.06)
 
 
 def test_types_alone_give_probabilities_that_hold(fitted, later, rules):
-    bare = quality(fitted, later, rules, bare=True)["trees"]
+    bare = quality(fitted, later, rules, bare=True)["model"]
     assert bare.with_cart.mean_probability == pytest.approx(bare.with_cart.base_rate, abs=0.05)
     assert bare.every_event.ece < 0.05
 
@@ -37,7 +37,7 @@ def test_types_alone_give_probabilities_that_hold(fitted, later, rules):
 def test_shuffled_labels_score_as_chance(earlier, later, rules, policy):
     outcomes = np.random.default_rng(5).permutation([session.bought for session in earlier])
     shuffled = [replace(each, bought=bool(bought)) for each, bought in zip(earlier, outcomes, strict=True)]
-    found = quality(fit_intent(shuffled, rules, policy, rng=np.random.default_rng(3)), later, rules)["trees"]
+    found = quality(fit_intent(shuffled, rules, policy, rng=np.random.default_rng(3)), later, rules)["model"]
     assert found.with_cart.auc == pytest.approx(0.5, abs=0.12)
     assert found.every_event.normalised_entropy > 0.98
 
