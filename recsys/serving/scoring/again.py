@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from recsys import columns as c
 from recsys.serving.scoring.form import Form, Neighbourhood
-from recsys.serving.scoring.rows import Known, Numbers, User, Values
+from recsys.serving.scoring.rows import Known, Numbers, User, Values, or_zero
 
 
 class Heard(NamedTuple):
@@ -69,7 +69,7 @@ def _encountered(form: Form, encounters: Known, added: _Sums) -> Known:
     for name, more in ((c.PAIR_EVENTS, added.events), (c.PAIR_WEIGHT, added.weights)):
         if name in form.encounters:
             column = form.encounters.index(name)
-            values[at, column] = np.nan_to_num(values[at, column]) + more
+            values[at, column] = or_zero(values[at, column]) + more
     if c.PAIR_DAYS_SINCE_LAST in form.encounters:
         values[at, form.encounters.index(c.PAIR_DAYS_SINCE_LAST)] = 0.0
     return Known(keys, values)
@@ -83,7 +83,7 @@ def _tasted(form: Form, user: User, added: _Sums) -> Known:
         column, before = form.tastes.index(c.CATEGORY_AFFINITY), user.facts[form.users.index(c.WEIGHT)]
         total = before + added.weights.sum()
         values[:, column] *= before / total
-        values[at, column] = np.nan_to_num(values[at, column]) + added.weights[of_category] / total
+        values[at, column] = or_zero(values[at, column]) + added.weights[of_category] / total
     if c.CATEGORY_DAYS_SINCE_LAST in form.tastes:
         values[at, form.tastes.index(c.CATEGORY_DAYS_SINCE_LAST)] = 0.0
     return Known(keys, values)
@@ -98,7 +98,7 @@ def _testified(form: Form, near: Neighbourhood, user: User, heard: Sequence[Hear
     )
     more = np.zeros(len(keys))
     more[np.searchsorted(keys, added.keys)] = added.weights
-    scores = np.nan_to_num(values[:, score].astype(np.float64)) + more
+    scores = or_zero(values[:, score].astype(np.float64)) + more
     with np.errstate(divide="ignore", invalid="ignore"):
         best_before = np.nanmax(values[:, score] / values[:, share], initial=0.0)
     ranks = _ranks(scores, values[:, score], values[:, rank], more > 0)
@@ -110,7 +110,7 @@ def _testified(form: Form, near: Neighbourhood, user: User, heard: Sequence[Hear
     values[:, rank] = np.where(said, ranks, np.nan)
     if c.N_SOURCES in form.evidence:
         column = form.evidence.index(c.N_SOURCES)
-        values[:, column] = np.nan_to_num(values[:, column]) + said.astype(np.float32) - proposed
+        values[:, column] = or_zero(values[:, column]) + said.astype(np.float32) - proposed
     return Known(keys, values)
 
 
@@ -118,7 +118,7 @@ def _added(form: Form, near: Neighbourhood, user: User, heard: Sequence[Heard]) 
     """What each candidate's score grows by: an item counts as its heaviest event, as far as that is new."""
     column = form.encounters.index(c.WEIGHT)
     heaviest = {event.item: event for event in sorted(heard, key=lambda event: event.weight)}
-    before = np.nan_to_num(user.encounters.at(np.array([*heaviest], dtype=np.int64))[:, column])
+    before = or_zero(user.encounters.at(np.array([*heaviest], dtype=np.int64))[:, column])
     grown = [max(0.0, event.weight / near.unit - old) for event, old in zip(heaviest.values(), before, strict=True)]
     candidates = np.concatenate([event.neighbours for event in heaviest.values()])
     scores = np.concatenate([gain * event.similarities for event, gain in zip(heaviest.values(), grown, strict=True)])

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ Numbers = NDArray[np.int64]
 Facts = NDArray[np.float64]
 Values = NDArray[np.float32]
 HOURS: Final = 24.0
+
+
+def or_zero(values: NDArray[Any]) -> NDArray[Any]:
+    """The values, 0 for NaN; ``np.nan_to_num`` takes ten times as long over so few."""
+    return np.where(np.isnan(values), values.dtype.type(0), values)
 
 
 def _hours_between(one: Facts, other: Facts) -> Facts:

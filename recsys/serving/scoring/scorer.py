@@ -17,7 +17,7 @@ from recsys.serving.reading import ScoredItems
 from recsys.serving.scoring.again import Heard, after
 from recsys.serving.scoring.arrays import KINDS, open_arrays
 from recsys.serving.scoring.form import FORM, MODEL, RANKER, Form
-from recsys.serving.scoring.rows import Items, Known, Numbers, Rows, User, Values
+from recsys.serving.scoring.rows import Items, Known, Numbers, Rows, User, Values, or_zero
 from recsys.serving.snapshot.snapshot import hash_of
 from recsys.types import ItemId, UserId
 
@@ -98,7 +98,7 @@ class Scorer:
     def _scored(self, rows: Values, categories: Numbers) -> NDArray[np.float64]:
         prior = np.zeros(len(rows))
         for place in self._shares:
-            prior += np.nan_to_num(rows[:, place].astype(np.float64), nan=0.0)
+            prior += or_zero(rows[:, place].astype(np.float64))
         words = self._words[categories][:, None]
         table = FeaturesData(num_feature_data=rows, cat_feature_data=words)
         corrections: NDArray[np.float64] = self._model.predict(table, thread_count=1)
