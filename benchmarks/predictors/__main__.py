@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.predictors import sets
 from benchmarks.predictors.latency import latency_table
-from benchmarks.predictors.tables import TREES, quality_table
+from benchmarks.predictors.tables import MODEL, quality_table
 from recsys.predictors.ctr import FittedCtr, fit_ctr, latest
 from recsys.predictors.ctr.judging import contestants
 from recsys.predictors.intent import FittedIntent, Session, fit_intent, hold_back, judge_intent, prefixes_of
@@ -38,7 +38,7 @@ def measure_intent(name: str, sessions: list[Session]) -> tuple[FittedIntent, li
     for bare in (False, True):
         rows = prefixes_of(judged, sets.RULES, bare=bare)
         table, labels = rows.examples.table, rows.examples.labels
-        said = {TREES: fitted.model.scorer.predict(table)}
+        said = {MODEL: fitted.model.scorer.predict(table)}
         said |= {rival: model.predict(table) for rival, model in fitted.baselines.items()}
         threshold = fitted.model.scorer.threshold
         found = judge_intent(rows, said, threshold=threshold)

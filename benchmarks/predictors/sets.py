@@ -18,7 +18,7 @@ from recsys.predictors.ctr import read_rows
 from recsys.predictors.intent import Session, read_sessions
 from recsys.serving.predicting.session import SessionRules
 from recsys.sites import add_site
-from recsys.sites.predictor_policy import CtrPolicy
+from recsys.sites.predictor_policy import CtrChecks, CtrPolicy
 from recsys.testing.clicks import CLICK, drawn_clicks
 
 RULES = SessionRules(
@@ -66,7 +66,7 @@ def simulated_rows(count: int) -> Rows:
 
 
 def open_bandit(data: Path) -> Rows:
-    """Both policies' logs together."""
+    """Both policies' logs together: 80 clicks, which a site's default checks refuse."""
     features = tuple(f"user_feature_{n}" for n in range(4))
     logs = [pl.read_csv(data / "open_bandit" / log / "all" / "all.csv") for log in ("random", "bts")]
     rows = pl.concat([log.select(c.TIMESTAMP, c.ITEM_ID, c.POSITION, *features, CLICK) for log in logs])
@@ -76,6 +76,7 @@ def open_bandit(data: Path) -> Rows:
         numbers=(c.POSITION, "hour_of_day", "day_of_week"),
         counts=((c.ITEM_ID,), features),
         crosses=((c.ITEM_ID, c.POSITION), (c.ITEM_ID, features[0])),
+        checks=CtrChecks(min_clicks=1),
     )
     timed = rows.with_columns(when).sort(c.TIMESTAMP, maintain_order=True)
     hours = pl.col(c.TIMESTAMP).dt.truncate("1h")

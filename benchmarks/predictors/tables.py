@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from recsys.evaluation.bootstrap import Interval, mean_interval
 from recsys.predictors.quality import Labels, Probabilities, probability_quality, row_log_loss
 
-TREES = "trees"
+MODEL = "model"
 SEED = 7
 HEAD = (
     "contestant",
@@ -18,7 +18,7 @@ HEAD = (
     "PR-AUC",
     "ECE",
     "precision / recall / F1",
-    "trees lead (95 %)",
+    "model leads (95 %)",
 )
 RESAMPLES, FEW = 1000, 100_000
 """Draws for intervals; a tenth of them where more than FEW rows, or owners of rows, are drawn."""
@@ -37,7 +37,7 @@ def quality_table(
     lines = [[*HEAD, *more_head], ["---"] * (len(HEAD) + len(more_head))]
     for name, probabilities in said.items():
         found = probability_quality(labels, probabilities, threshold=threshold)
-        lead = "–" if name == TREES else _told(_lead(labels, said[TREES], probabilities, owners))
+        lead = "–" if name == MODEL else _told(_lead(labels, said[MODEL], probabilities, owners))
         entropy, auc, pr_auc = (
             f"{value:.4f}" if value is not None else "–"
             for value in (found.normalised_entropy, found.auc, found.pr_auc)
@@ -48,9 +48,9 @@ def quality_table(
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _lead(labels: Labels, trees: Probabilities, rival: Probabilities, owners: NDArray[np.int64]) -> Interval:
-    """How much lower the trees' log-loss is; owners are drawn with all their rows."""
-    less = row_log_loss(labels, rival) - row_log_loss(labels, trees)
+def _lead(labels: Labels, model: Probabilities, rival: Probabilities, owners: NDArray[np.int64]) -> Interval:
+    """How much lower the model' log-loss is; owners are drawn with all their rows."""
+    less = row_log_loss(labels, rival) - row_log_loss(labels, model)
     sums = np.bincount(owners, weights=less)
     resamples = RESAMPLES if len(sums) <= FEW else RESAMPLES // 10
     return mean_interval(sums * len(sums) / len(less), rng=np.random.default_rng(SEED), resamples=resamples)

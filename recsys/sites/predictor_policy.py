@@ -72,6 +72,8 @@ class CtrChecks(Frozen):
 
     min_rows: PositiveInt = 1000
     "Fewest rows."
+    min_clicks: PositiveInt = 200
+    "Fewest clicks among them."
     base_rate: RateBounds = RateBounds()
     max_null_share: dict[str, Share] = Field(default_factory=dict)
     "Largest share of rows without a value, by column."

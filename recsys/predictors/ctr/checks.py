@@ -14,7 +14,7 @@ KEY: Final = "predictors.ctr.checks"
 
 def ctr_checks(rows: pl.DataFrame, policy: CtrPolicy) -> list[Check]:
     """Every check of the policy, passed or not; ``rows`` as for ``fit_ctr``."""
-    bounds = policy.checks
+    bounds, clicks = policy.checks, int(rows[policy.label].sum())
     count = max(rows.height, 1)
     held = blocks_of(rows.height, policy.folds) == policy.folds - 1
     before, after = rows.filter(~held), rows.filter(held)
@@ -27,7 +27,8 @@ def ctr_checks(rows: pl.DataFrame, policy: CtrPolicy) -> list[Check]:
     }
     return [
         fewest("rows", f"{KEY}.min_rows", rows.height, bounds.min_rows),
-        base_rate(f"{KEY}.base_rate", int(rows[policy.label].sum()), rows.height, bounds.base_rate),
+        fewest("clicks", f"{KEY}.min_clicks", clicks, bounds.min_clicks),
+        base_rate(f"{KEY}.base_rate", clicks, rows.height, bounds.base_rate),
         *shares("nulls", f"{KEY}.max_null_share", nulls, bounds.max_null_share),
         *shares("values not seen before", f"{KEY}.max_unseen_share", unseen, bounds.max_unseen_share),
     ]
