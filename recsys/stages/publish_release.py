@@ -23,8 +23,13 @@ def run(
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
     folder = context.settings.recsys_exchange_dir / site
     store.export(folder)
-    expected: dict[str, int] = {name: manifest.files[name].rows or 0 for name in f.SERVED if name in manifest.files}
     if FORM in manifest.files:
         Form.model_validate(store.get_json(FORM)).require(store.get_json(f.RANKER))
-        expected |= {FORM: len(DOCUMENTS), **{name: manifest.files[name].rows or 0 for name in (ITEMS, USERS)}}
-    return publish(context.dsn, site, release_id, folder, expected, by=by)
+    return publish(context.dsn, site, release_id, folder, rows_of(manifest), by=by)
+
+
+def rows_of(manifest: ReleaseManifest) -> dict[str, int]:
+    """How many rows a published release has in Postgres, by file."""
+    tables = [name for name in (*f.SERVED, ITEMS, USERS) if name in manifest.files]
+    documents = {FORM: len(DOCUMENTS)} if FORM in manifest.files else {}
+    return {name: manifest.files[name].rows or 0 for name in tables} | documents

@@ -91,7 +91,6 @@ def _reported_before(context: StageContext, release: ReleaseSummary) -> ReleaseR
     store = f.ReleaseFiles(context.blobs, release.site, release.release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
     decision = store.get_json(f.REPORT)["decision"]
-    rows = {name: manifest.files[name].rows or 0 for name in f.SERVED if name in manifest.files}
     return ReleaseReport(
         site=release.site,
         release_id=release.release_id,
@@ -99,7 +98,7 @@ def _reported_before(context: StageContext, release: ReleaseSummary) -> ReleaseR
         live=release.state == "live",
         reason=decision["reason"],
         page=_page(context, manifest),
-        rows=rows if release.published else {},
+        rows=publish_release.rows_of(manifest) if release.published else {},
     )
 
 
