@@ -57,7 +57,7 @@ def test_a_request_is_one_trace_with_its_steps_and_names_nobody(shop, collector)
     assert request.name == "GET /v1/{site}/recommendations"
     steps = [span for span in mine if span.parent_span_id == request.span_id]
     in_order = [span.name for span in sorted(steps, key=lambda span: span.start_time_unix_nano)]
-    assert in_order == ["activity", "slate from Postgres", "shelf from Postgres", "rank", "blend", "impressions"]
+    assert in_order == ["activity", "slate from Postgres", "shelf from Postgres", "blend", "impressions"]
     found = {each.key: each.value.string_value or each.value.int_value for each in request.attributes}
     assert (found["http.response.status_code"], found["recsys.site"]) == (200, SITE)
     assert found["recsys.request_id"] == asked.headers["x-request-id"]
