@@ -61,7 +61,8 @@ def fit_intent(
     )
     names = feature_names(rules)
     params = TreeParams(**policy.model_dump(include=set(TreeParams.model_fields)))
-    model = PurchaseIntent(rules, fit_trees(learned, held, names, params))
+    rate = sum(session.bought for session in sessions) / len(sessions)
+    model = PurchaseIntent(rules, fit_trees(learned, held, names, params), rate=rate)
     rivals = {name: rival.fit(learned) for name, rival in baselines(rules).items()}
     return FittedIntent(model, rivals, tuple(checks), learned)
 

@@ -9,6 +9,7 @@ from recsys.errors import FeatureMismatch, ReleaseError, TableRefused
 from recsys.predictors.intent import Session, fit_intent, intent_checks, judge_intent, prefixes_of
 from recsys.predictors.trees import shap_summary
 from recsys.serving.predicting.intent import PurchaseIntent
+from recsys.serving.predicting.session import SessionEvent
 from recsys.sites.predictor_policy import IntentChecks
 
 
@@ -65,7 +66,14 @@ def test_it_is_the_same_after_it_was_saved(fitted, later, tmp_path):
     assert loaded.version == version == fitted.model.version
     assert {path.name for path in tmp_path.iterdir()} == {"model.cbm", "predictor.json"}
     assert loaded.predict([]).tolist() == []
-    assert 0 <= loaded.predict([[]])[0] <= 1
+
+
+def test_where_nothing_has_happened_yet_it_says_how_many_sessions_buy(fitted, earlier, later, tmp_path):
+    fitted.model.save(tmp_path)
+    bought = [*later[0].events, SessionEvent("purchase")]
+    said = PurchaseIntent.load(tmp_path).predict([[], later[0].events, bought])
+    assert said[0] == said[2] == sum(session.bought for session in earlier) / len(earlier)
+    assert said[1] == fitted.model.predict([later[0].events])[0]
 
 
 def test_the_same_sessions_give_the_same_bytes(fitted, earlier, rules, policy, tmp_path):
@@ -76,7 +84,7 @@ def test_the_same_sessions_give_the_same_bytes(fitted, earlier, rules, policy, t
 def test_another_set_of_features_is_refused(fitted, rules, tmp_path):
     other = rules.model_copy(update={"event_types": ("view", "purchase")})
     with pytest.raises(FeatureMismatch, match="train the predictor again"):
-        PurchaseIntent(other, fitted.model.scorer)
+        PurchaseIntent(other, fitted.model.scorer, rate=0.1)
     with pytest.raises(FeatureMismatch, match="features that the model was trained on"):
         fitted.model.scorer.predict(np.zeros((1, 2), dtype=np.float32))
     with pytest.raises(ReleaseError, match=r"found no model\.cbm"):
