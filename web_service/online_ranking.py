@@ -40,6 +40,8 @@ LOOK_AGAIN: Final = 1.0
 """Seconds between two looks at which releases need their ranker."""
 AGAIN: Final = 30.0
 """Seconds until parts that could not be made or opened are tried again."""
+FORGETTING: Final = 0.1
+"""What the last scoring counts in what is usual."""
 MAKE: Final = (sys.executable, "-m", "recsys.serving.scoring")
 
 
@@ -63,6 +65,10 @@ class OnlineRanking:
         self._not_before: dict[ReleaseId, float] = {}
         self._refused: set[ReleaseId] = set()
         self._thread = ThreadPoolExecutor(1, "ranking")
+        self._waiting = 0
+        "Requests whose scores are being computed, or wait for that."
+        self._usual = 0.0
+        "Seconds that one of them takes the thread, of late."
 
     async def start(self) -> None:
         """Libraries are loaded before anybody asks, where a site needs them: that holds a worker up for some time."""
@@ -112,20 +118,26 @@ class OnlineRanking:
         scorer = self._scorers.get(release_id)
         if scorer is None:
             raise _Unranked("refused" if release_id in self._refused else "absent")
+        budget = site.serving.online_ranking.budget_ms / 1000
+        if self._waiting * self._usual > budget:  # those before this one take all of it
+            raise _Unranked("late")
         started = perf_counter()
-        scoring = asyncio.get_running_loop().run_in_executor(self._thread, scorer.scores, user_id, items, told)
+        scoring = asyncio.get_running_loop().run_in_executor(self._thread, _timed, scorer, user_id, items, told)
+        self._waiting += 1
         try:
-            scores = await asyncio.wait_for(scoring, site.serving.online_ranking.budget_ms / 1000)
+            scores, seconds = await asyncio.wait_for(scoring, budget)
         except TimeoutError:
             raise _Unranked("late") from None
         except Exception as fault:
             log.exception("the ranker of release %s gave no scores", release_id)
             raise _Unranked("failed") from fault
+        finally:
+            self._waiting -= 1
+        self._usual += FORGETTING * (seconds - self._usual)
         self._telemetry.ranking.labels(site.site).observe(perf_counter() - started)
         if scores is None:
             raise _Unranked("stranger")
-        values: list[float] = scores.tolist()
-        return values
+        return scores
 
     async def run(self) -> None:
         """Keeps the wanted rankers ready, until cancelled."""
@@ -209,6 +221,15 @@ def to_be_ranked(book: SiteBook, standing: Standing) -> list[ReleaseKey]:
             return False
 
     return [release for release in standing.releases if wants(release.site)]
+
+
+def _timed(
+    scorer: "Scorer", user_id: UserId, items: list[ItemId], told: list["Told"]
+) -> tuple[list[float] | None, float]:
+    """The scores, and the seconds that they took."""
+    started = perf_counter()
+    scores = scorer.scores(user_id, items, told)
+    return None if scores is None else scores.tolist(), perf_counter() - started
 
 
 def _opened(path: Path) -> "Scorer":

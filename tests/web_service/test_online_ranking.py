@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -160,6 +161,17 @@ def test_a_stranger_is_answered_by_blending(client, made):
     count = unranked(client, "stranger")
     assert ask(client, user_id="nobody", recent=item)[0]["because"] == [item]
     assert unranked(client, "stranger") == count + 1
+
+
+def test_a_crowd_is_ranked_or_blended_within_the_budget(client, made, published):
+    with_policy(published, budget_ms=3)
+    user, item = somebody(made, made.candidates.height // 2)
+    before = ranked(client) + unranked(client, "late")
+    with ThreadPoolExecutor(16) as crowd:
+        answers = list(crowd.map(lambda _: ask(client, user_id=user, recent=item), range(200)))
+    assert [len(items) for items in answers] == [10] * 200
+    assert ranked(client) + unranked(client, "late") == before + 200
+    assert unranked(client, "failed") == 0
 
 
 def test_a_user_who_was_forgotten_is_a_stranger(client, made, published):
