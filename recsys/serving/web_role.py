@@ -2,10 +2,11 @@
 
 from typing import Final
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
-from recsys.serving.postgres import Cursor, transaction
+from recsys.serving.postgres import CONNECT_SECONDS, Cursor, transaction
 
 ROLE: Final = "recsys_web"
 
@@ -58,7 +59,21 @@ def grant(cursor: Cursor) -> None:
 
 
 def let_in(dsn: str, password: str) -> None:
-    """The role may log in with this password. It leaves this process only in the form in which Postgres keeps it."""
+    """The role may log in with this password. Where it may already, nothing is changed, so no right to is needed.
+
+    The password leaves this process only in the form in which Postgres keeps it.
+    """
+    if _logs_in(dsn, password):
+        return
     with transaction(dsn) as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (ROLE,))
         kept = encrypt_password(password, ROLE, scope=cursor.connection, algorithm="scram-sha-256")
         cursor.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(ROLE)), (kept,))
+
+
+def _logs_in(dsn: str, password: str) -> bool:
+    try:
+        psycopg2.connect(dsn, user=ROLE, password=password, connect_timeout=CONNECT_SECONDS).close()
+    except psycopg2.OperationalError:
+        return False
+    return True

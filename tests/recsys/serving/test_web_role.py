@@ -97,3 +97,17 @@ def test_rights_that_were_given_by_hand_are_gone_with_the_next_migration(web_rol
         cursor.execute("SELECT count(*) FROM recsys.release")
         with pytest.raises(errors.InsufficientPrivilege):
             cursor.execute("DELETE FROM recsys.release")
+
+
+def test_a_password_that_opens_already_is_left_and_another_one_is_set(web_role, dsn):
+    def version():
+        with transaction(dsn) as cursor:
+            cursor.execute("SELECT xmin::text FROM pg_authid WHERE rolname = %s", (ROLE,))
+            return cursor.fetchone()
+
+    before = version()
+    let_in(dsn, "a password")
+    assert version() == before
+    let_in(dsn, "another")
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        web_role()
