@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN: Final = 1.0
 """Seconds between two looks at the pointers, whatever was heard; and between two attempts to reach Postgres."""
+ANSWERS_WITHIN: Final = 5.0
+"""Seconds after which a connection that says nothing is given up: what it listened to may have vanished."""
 UNREADABLE: Final = (asyncpg.PostgresError, *AWAY)
 """Away, or without its tables: there is nothing to be known from it now."""
 
@@ -183,7 +185,8 @@ class Standing:
         self._unsure |= self._told.keys()  # what was said while nobody listened is read again
         while True:
             self._changed.clear()
-            await self._look(connection)
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                await self._look(connection)
             await self._read(connection)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN):

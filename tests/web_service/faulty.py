@@ -63,9 +63,15 @@ class Line:
         self.port = free_block(1)
         self.delay = 0.0
         self.silent = False
+        self._vanished = 0
+        self._connections = 0
 
     def through(self, settings):
         return settings.model_copy(update={"recsys_postgres_port": self.port})
+
+    def vanish(self):
+        """Nothing comes through the connections of today any more, and nobody is told; new ones are as ever."""
+        self._vanished = self._connections
 
     @contextmanager
     def open(self):
@@ -88,6 +94,8 @@ class Line:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _connect(self, reader, writer):
+        self._connections += 1
+        number = self._connections
         try:
             server_reader, server_writer = await asyncio.open_connection(*self._to)
         except OSError:
@@ -96,14 +104,17 @@ class Line:
         try:
             with suppress(OSError):
                 await asyncio.gather(
-                    self._pass(reader, server_writer, slow=True), self._pass(server_reader, writer, slow=False)
+                    self._pass(number, reader, server_writer, slow=True),
+                    self._pass(number, server_reader, writer, slow=False),
                 )
         finally:
             writer.close()
             server_writer.close()
 
-    async def _pass(self, reader, writer, *, slow):
+    async def _pass(self, number, reader, writer, *, slow):
         while data := await reader.read(1 << 16):
+            while number <= self._vanished:
+                await asyncio.sleep(0.05)
             if slow:
                 await asyncio.sleep(self.delay)
                 while self.silent:

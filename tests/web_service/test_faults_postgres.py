@@ -79,6 +79,23 @@ def test_slow(fresh, seconds_of, record_property):
     record_property("outcome", f"{told.sentence()}; all in Postgres {caught_up:.1f} s after it was quick again")
 
 
+def test_vanished_without_a_word(fresh, release_files, seconds_of, record_property):
+    with Line(fresh).open() as line, process(line.through(fresh)) as (client, _):
+        until(snapshot_there(fresh))
+        with asking(client.base_url) as told:
+            time.sleep(1)
+            line.vanish()
+            begin = time.monotonic()
+            publish_release(fresh, "second", *release_files["second"])
+            until(lambda: client.get(ASK).json().get("release_id") == "second", seconds=20)
+            noticed = time.monotonic() - begin
+            time.sleep(seconds_of(0, 30))
+        all_there(fresh, told)
+    assert told.faults == []
+    assert told.p99(told.answers) < 0.5
+    record_property("outcome", f"{told.sentence()}; its successor's release answers after {noticed:.1f} s")
+
+
 def test_silent(fresh, seconds_of, record_property):
     with Line(fresh).open() as line, process(line.through(fresh)) as (client, _):
         until(snapshot_there(fresh))
