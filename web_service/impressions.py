@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 import logging
-from datetime import datetime
 from typing import Final
 
 import asyncpg
 
 from recsys.serving.away import AWAY
-from recsys.serving.impressions import write_impressions
+from recsys.serving.impressions import Failed, Shown, write_failures, write_impressions
 from web_service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -29,12 +28,12 @@ class ImpressionLog:
     def __init__(self, pool: asyncpg.Pool, telemetry: Telemetry) -> None:
         self._pool = pool
         self._telemetry = telemetry
-        self._queue: asyncio.Queue[tuple[bytes, datetime]] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[Shown | Failed] = asyncio.Queue(WAITING)
 
-    def note(self, answer: bytes, served_at: datetime) -> None:
-        """Returns at once; the impression will be written, or is counted as dropped. ``answer`` is JSON, as sent."""
+    def note(self, answered: Shown | Failed) -> None:
+        """Returns at once; it will be written, or is counted as dropped."""
         try:
-            self._queue.put_nowait((answer, served_at))
+            self._queue.put_nowait(answered)
         except asyncio.QueueFull:
             self._telemetry.impressions.labels("dropped").inc()
 
@@ -51,12 +50,14 @@ class ImpressionLog:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._queue.join(), LAST_WORDS)
 
-    async def _write(self, batch: list[tuple[bytes, datetime]]) -> None:
+    async def _write(self, batch: list[Shown | Failed]) -> None:
         with contextlib.suppress(asyncio.QueueEmpty):
             while len(batch) < BATCH:
                 batch.append(self._queue.get_nowait())
         try:
-            await write_impressions(self._pool, batch)
+            await write_impressions(self._pool, [each for each in batch if isinstance(each, Shown)])
+            if failed := [each for each in batch if isinstance(each, Failed)]:
+                await write_failures(self._pool, failed)
         except (asyncpg.PostgresError, *AWAY) as fault:
             log.warning("%d impressions were not written: %s %s", len(batch), type(fault).__name__, fault)
             self._telemetry.impressions.labels("failed").inc(len(batch))

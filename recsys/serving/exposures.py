@@ -11,6 +11,14 @@ SELECT request_id, user_id, arm, item_ids, served_at FROM recsys.impression
 WHERE site = %s AND served_at >= %s AND served_at < %s ORDER BY served_at, request_id
 """
 
+_ANSWERS: Final = """
+SELECT user_id, arm, served_at, took_ms::float8, false FROM recsys.impression
+WHERE site = %(site)s AND served_at >= %(start)s AND served_at < %(end)s AND took_ms IS NOT NULL
+UNION ALL
+SELECT user_id, arm, failed_at, 0::float8, true FROM recsys.failed_answer
+WHERE site = %(site)s AND failed_at >= %(start)s AND failed_at < %(end)s
+"""
+
 
 def read_slates(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[Row]:
     """Slates served from ``start`` until ``end``: request_id, user_id, arm, item_ids, served_at; times in UTC.
@@ -21,5 +29,20 @@ def read_slates(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[
     with transaction(dsn) as cursor:
         cursor.execute("SET LOCAL TIME ZONE 'UTC'")
         cursor.execute(_READ, (site, start, end))
+        rows: list[Row] = cursor.fetchall()
+    return rows
+
+
+def read_answers(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[Row]:
+    """How requests were answered from ``start`` until ``end``: user_id, arm, served_at, latency_ms, requests_failed.
+
+    Those of users in experiments; what failed has no latency of its own and counts as 0. Times in UTC.
+
+    Raises:
+        StoreError: no Postgres.
+    """
+    with transaction(dsn) as cursor:
+        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+        cursor.execute(_ANSWERS, {"site": site, "start": start, "end": end})
         rows: list[Row] = cursor.fetchall()
     return rows

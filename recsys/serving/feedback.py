@@ -55,6 +55,8 @@ WITH noted AS (
     DELETE FROM recsys.event WHERE site = $1 AND user_id = $2 RETURNING 1
 ), impressions AS (
     DELETE FROM recsys.impression WHERE site = $1 AND user_id = $2 RETURNING 1
+), failures AS (
+    DELETE FROM recsys.failed_answer WHERE site = $1 AND user_id = $2
 ), slates AS (
     DELETE FROM recsys.slate WHERE user_id = $2
         AND release_id IN (SELECT release_id FROM recsys.release WHERE site = $1 AND removed_at IS NULL) RETURNING 1

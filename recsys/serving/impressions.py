@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import asyncpg
 from pydantic import PositiveInt
@@ -12,10 +12,10 @@ from recsys.types import Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
 
 _INSERT: Final = """
 INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, because, first_position,
-    served_at)
+    served_at, took_ms)
 SELECT answer->>'site', answer->>'request_id', answer->>'user_id', answer->>'release_id', answer->>'arm',
-       item_ids, sources, because, (answer->'items'->0->>'position')::integer, to_timestamp(served_at)
-FROM jsonb_to_recordset($1::jsonb) AS impression (answer jsonb, served_at float8)
+       item_ids, sources, because, (answer->'items'->0->>'position')::integer, to_timestamp(served_at), took_ms
+FROM jsonb_to_recordset($1::jsonb) AS impression (answer jsonb, served_at float8, took_ms real)
 CROSS JOIN LATERAL (
     SELECT array_agg(item->>'item_id' ORDER BY place) AS item_ids, array_agg(item->>'source' ORDER BY place) AS sources,
            jsonb_agg(item->'because' ORDER BY place) AS because
@@ -25,6 +25,10 @@ WHERE item_ids IS NOT NULL AND NOT EXISTS (
     SELECT FROM recsys.erasure WHERE site = answer->>'site' AND user_id = answer->>'user_id'
     AND erased_at >= to_timestamp(served_at)
 ) ON CONFLICT (site, request_id) DO NOTHING
+"""
+_INSERT_FAILURE: Final = """
+INSERT INTO recsys.failed_answer (site, user_id, arm, failed_at) SELECT $1::text, $2::text, $3::text, $4::timestamptz
+WHERE NOT EXISTS (SELECT FROM recsys.erasure WHERE site = $1 AND user_id = $2 AND erased_at >= $4)
 """
 _READ: Final = """
 SELECT user_id, release_id, arm, item_ids, sources, because, first_position, served_at FROM recsys.impression
@@ -49,14 +53,42 @@ class Impression(Frozen):
     served_at: datetime
 
 
-async def write_impressions(pool: asyncpg.Pool, answers: Sequence[tuple[bytes, datetime]]) -> None:
-    """Each answer, as it was sent, with the time it was served is one impression; an empty one is none.
+class Shown(NamedTuple):
+    """An answer with items, as it was sent."""
+
+    body: bytes
+    "JSON."
+    served_at: datetime
+    took_ms: float | None = None
+    "From the question until the answer; None: it was one of many that were asked for together."
+
+
+class Failed(NamedTuple):
+    """A question of a user in an experiment that could not be answered, by a fault of ours."""
+
+    site: SiteId
+    user_id: UserId
+    arm: str
+    failed_at: datetime
+
+
+async def write_impressions(pool: asyncpg.Pool, answers: Sequence[Shown]) -> None:
+    """Each answer is one impression; an empty one is none.
 
     One that is there already stays as it is; one of a user who asked to be forgotten since is none. Postgres
     takes the documents apart: it costs the web next to nothing.
     """
-    documents = [b'{"served_at":%f,"answer":%b}' % (served_at.timestamp(), body) for body, served_at in answers]
+    documents = [
+        b'{"served_at":%f,"took_ms":%b,"answer":%b}'
+        % (shown.served_at.timestamp(), b"null" if shown.took_ms is None else b"%f" % shown.took_ms, shown.body)
+        for shown in answers
+    ]
     await pool.execute(_INSERT, (b"[" + b",".join(documents) + b"]").decode())
+
+
+async def write_failures(pool: asyncpg.Pool, failures: Sequence[Failed]) -> None:
+    """What could not be answered is known, for the experiments' guardrails."""
+    await pool.executemany(_INSERT_FAILURE, failures)
 
 
 def read_impression(dsn: str, site: SiteId, request_id: RequestId) -> Impression | None:

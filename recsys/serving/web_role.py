@@ -16,6 +16,7 @@ GRANTS: Final = {
     "event": "SELECT, INSERT, DELETE",
     "experiment": "SELECT, INSERT, UPDATE",
     "experiment_change": "SELECT, INSERT",
+    "failed_answer": "SELECT, INSERT, DELETE",
     "impression": "SELECT, INSERT, DELETE",
     "item": "SELECT",
     "item_availability": "SELECT, INSERT, UPDATE",

@@ -10,10 +10,10 @@ import polars as pl
 from recsys import columns as c
 from recsys.errors import NotEnoughData
 from recsys.evaluation.experiments.examination import examination, position_counts
-from recsys.evaluation.experiments.outcomes import OUTCOMES, SLATES, outcomes
+from recsys.evaluation.experiments.outcomes import ANSWERS, OUTCOMES, SLATES, outcomes
 from recsys.evaluation.experiments.pre_period import pre_period
 from recsys.serving.experiments import ExperimentRecord
-from recsys.serving.exposures import read_slates
+from recsys.serving.exposures import read_answers, read_slates
 from recsys.sites.experiment import Experiment
 from recsys.stages.context import StageContext
 
@@ -49,11 +49,12 @@ def gather(context: StageContext, record: ExperimentRecord, now: datetime) -> Ga
     experiment = record.experiment
     start = record.started_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     slates = pl.LazyFrame(read_slates(context.dsn, experiment.site, start, now), schema=SLATES, orient="row")
+    answered = pl.LazyFrame(read_answers(context.dsn, experiment.site, start, now), schema=ANSWERS, orient="row")
     events = context.feedback(experiment.site, start - timedelta(days=BEFORE), now).lazy()
     since = events.filter(pl.col(c.TIMESTAMP) >= start)
     looked_at = _examination(experiment, slates, since)
     days = [start.date() + timedelta(days=day) for day in range((now.date() - start.date()).days + 1)]
-    table = pl.concat([_of_day(context, experiment, slates, since, looked_at, day, now) for day in days])
+    table = pl.concat([_of_day(context, experiment, slates, since, answered, looked_at, day, now) for day in days])
     before = pre_period(experiment, events, start=start, days=BEFORE).collect()
     return Gathered(start, max(1, -(-(now - start) // HOUR)), slates, table, before)
 
@@ -78,6 +79,7 @@ def _of_day(
     experiment: Experiment,
     slates: pl.LazyFrame,
     events: pl.LazyFrame,
+    answered: pl.LazyFrame,
     looked_at: tuple[float, ...],
     day: date,
     now: datetime,
@@ -89,7 +91,7 @@ def _of_day(
         return pl.read_parquet(BytesIO(context.blobs.get(key)), schema=OUTCOMES)
     until_then = events.filter(pl.col(c.TIMESTAMP) < end)
     table = (
-        outcomes(experiment, slates, until_then, every="1h", examination=looked_at)
+        outcomes(experiment, slates, until_then, answered, every="1h", examination=looked_at)
         .filter(pl.col(c.TIMESTAMP).is_between(first, end, closed="left"))
         .collect()
     )

@@ -150,6 +150,7 @@ def test_the_live_release_answers_soon_after_its_move(client, publish):
 def test_what_was_shown_is_written_down(serve, shop, rows):
     with serve(shop) as client:
         answer = ask(client, user_id="anna", k=2)
-    assert rows("SELECT request_id, user_id, release_id, arm, item_ids, sources FROM recsys.impression") == [
-        (answer["request_id"], "anna", "first", "live", ["i01", "i02"], ["ranked:als", "ranked:item_item"])
-    ]
+    written = "SELECT user_id, release_id, arm, item_ids, sources, took_ms FROM recsys.impression WHERE request_id = %s"
+    [(*shown, took_ms)] = rows(written, answer["request_id"])
+    assert shown == ["anna", "first", "live", ["i01", "i02"], ["ranked:als", "ranked:item_item"]]
+    assert 0 < took_ms < 5000

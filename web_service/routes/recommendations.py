@@ -7,13 +7,16 @@ import orjson
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from recsys.serving.contracts import Answer, AnswerBatch
+from recsys.serving.impressions import Failed, Shown
 from recsys.sites import SiteConfig
 from recsys.types import RequestId
 from web_service import clock
 from web_service.answering import Answered, Wish, answer
 from web_service.answering_many import answer_many
+from web_service.arms import UNTREATED
 from web_service.auth import Guarded, needs
 from web_service.parameters import BatchBody, RecommendationBody, RecommendationQuery, SessionQuery
+from web_service.problems import Problem
 from web_service.responses import JSON, as_bytes
 from web_service.services import InService, OfSite, Services
 
@@ -101,14 +104,22 @@ async def answer_question(
 
 async def _answer(service: Services, site: SiteConfig, wish: Wish, request_id: RequestId) -> bytes:
     now = clock.now()
-    found = await answer(service.standing, site, wish, request_id=request_id, now=now, ranking=service.ranking)
-    return _sent(service, found, wish, now)
+    try:
+        found = await answer(service.standing, site, wish, request_id=request_id, now=now, ranking=service.ranking)
+    except Problem:
+        raise
+    except Exception:
+        arm = service.standing.treatment(site.site, wish.user_id).label
+        if wish.user_id is not None and arm != UNTREATED.label:
+            service.impressions.note(Failed(site.site, wish.user_id, arm, now))
+        raise
+    return _sent(service, found, wish, now, took_ms=(clock.now() - now).total_seconds() * 1000)
 
 
-def _sent(service: Services, found: Answered, wish: Wish, now: datetime) -> bytes:
+def _sent(service: Services, found: Answered, wish: Wish, now: datetime, *, took_ms: float | None = None) -> bytes:
     """The answer as JSON; it is counted, and will be written down as an impression."""
     service.telemetry.count_answer(found.answer, wish.mode, wish.k, asker=found.asker, from_tables=found.from_tables)
     body = as_bytes(found.answer)
     if found.answer["items"]:
-        service.impressions.note(body, now)
+        service.impressions.note(Shown(body, now, took_ms))
     return body

@@ -6,8 +6,9 @@ from datetime import timedelta
 import asyncpg
 import orjson
 
+from recsys.serving.exposures import read_answers
 from recsys.serving.feedback import erase_user
-from recsys.serving.impressions import read_impression, write_impressions
+from recsys.serving.impressions import Failed, Shown, read_impression, write_failures, write_impressions
 from recsys.testing.small_release import NOON, SITE
 
 SECOND = timedelta(seconds=1)
@@ -28,7 +29,8 @@ def write(dsn, *answers, erased=None):
         async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
             if erased is not None:
                 await erase_user(pool, SITE, *erased)
-            await write_impressions(pool, answers)
+            await write_impressions(pool, [Shown(*each) for each in answers if not isinstance(each, Failed)])
+            await write_failures(pool, [each for each in answers if isinstance(each, Failed)])
 
     asyncio.run(written())
 
@@ -53,3 +55,16 @@ def test_what_waited_while_its_user_was_forgotten_is_not_written(dsn):
     write(dsn, *answers, (shown("of another", "i01", user_id="bert"), NOON), erased=("anna", NOON + SECOND))
     there = {request: read_impression(dsn, SITE, request) is not None for request in ("before", "after", "of another")}
     assert there == {"before": False, "after": True, "of another": True}
+
+
+def test_how_long_answers_took_and_which_failed_is_known_but_of_nobody_who_was_forgotten(dsn):
+    later = NOON + 2 * SECOND
+    answers = (shown("r1", "i01"), NOON, 12.5), (shown("together", "i01"), NOON)
+    write(dsn, *answers, Failed(SITE, "anna", "fresh/new", NOON), Failed(SITE, "bert", "fresh/new", NOON))
+    assert sorted(read_answers(dsn, SITE, NOON, later)) == [
+        ("anna", "fresh/new", NOON, 0.0, True),
+        ("anna", "live", NOON, 12.5, False),
+        ("bert", "fresh/new", NOON, 0.0, True),
+    ]
+    write(dsn, Failed(SITE, "anna", "fresh/new", NOON), erased=("anna", NOON + SECOND))
+    assert [row[0] for row in read_answers(dsn, SITE, NOON, later)] == ["bert"]

@@ -54,7 +54,14 @@ def started_ago(context: StageContext, hours: float, name: str = "plain") -> Non
         )
 
 
-def visits(context: StageContext, chances: dict[str, float], *, users: int = 3000, hours_ago: float = 1.0) -> None:
+def visits(
+    context: StageContext,
+    chances: dict[str, float],
+    *,
+    users: int = 3000,
+    hours_ago: float = 1.0,
+    took_ms: dict[str, float] | None = None,
+) -> None:
     """Users were shown two items an hour or so ago, and clicked the first by the chance of their arm."""
     experiment = experiments.experiment(context.dsn, SITE, "plain").experiment
     arm_of = Assigner(experiment, experiment.ramp[-1]).arm
@@ -63,13 +70,15 @@ def visits(context: StageContext, chances: dict[str, float], *, users: int = 300
     for user in (f"u{number}" for number in range(users)):
         if (arm := arm_of(user)) is None:
             continue
-        slates.append((SITE, f"r-{user}", user, "a", experiment.label(arm), ["a", "b"], ["p", "p"], hours_ago))
+        took = None if took_ms is None else took_ms[arm] * rng.lognormal(0, 0.3)
+        slates.append((SITE, f"r-{user}", user, "a", experiment.label(arm), ["a", "b"], ["p", "p"], hours_ago, took))
         if rng.random() < chances[arm]:
             events.append((SITE, f"e-{user}", user, "a", "view", hours_ago - 0.01, f"r-{user}"))
     with transaction(context.dsn) as cursor:
         cursor.executemany(
-            "INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, served_at) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, now() - %s * interval '1 hour')",
+            "INSERT INTO recsys.impression "
+            "(site, request_id, user_id, release_id, arm, item_ids, sources, served_at, took_ms) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, now() - %s * interval '1 hour', %s)",
             slates,
         )
         cursor.executemany(
@@ -93,6 +102,16 @@ def test_a_harmful_arm_is_aborted_at_the_first_sure_look(context):
     assert "ctr is worse than live's by at least" in judged.reason
     assert min(judged.users.values()) > 500
     assert judge_experiments.run(site=SITE, context=context).judged == ()
+
+
+def test_an_arm_that_is_liked_but_slow_breaks_its_guardrail(context):
+    guarded = {**DEFINITION, "guardrails": [{"metric": "latency", "max_harm": 0.5}]}
+    change_experiment.start(site=SITE, definition=guarded, context=context)
+    visits(context, {"live": 0.1, "plain": 0.3}, took_ms={"live": 4.0, "plain": 20.0})
+    started_ago(context, 4)
+    judged = judge(context)
+    assert judged.state == "aborted"
+    assert "latency" in judged.reason
 
 
 def test_a_better_arm_is_promoted_when_it_ran_long_enough(context):
