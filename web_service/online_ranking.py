@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import import_module
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -142,7 +143,8 @@ class OnlineRanking:
     async def run(self) -> None:
         """Keeps the wanted rankers ready, until cancelled."""
         while True:
-            wanted = {release.release_id: release for release in self._wanted()}
+            kept_here = self._settings.recsys_snapshot_users > 0
+            wanted = {release.release_id: release for release in self._wanted() if kept_here}
             for release in wanted.values():
                 if release.release_id not in self._scorers:
                     await self._open(release)
@@ -161,6 +163,7 @@ class OnlineRanking:
         for path in self._folder.glob(f"*/*{SUFFIX}"):
             if path.name.removesuffix(SUFFIX) not in kept:
                 shutil.rmtree(path, ignore_errors=True)
+                path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
 
     async def _open(self, release: ReleaseKey) -> None:
         now = asyncio.get_running_loop().time()
@@ -172,7 +175,7 @@ class OnlineRanking:
                 await self._make(release, path)
             self._scorers[release.release_id] = await asyncio.to_thread(_opened, path)
             self._refused.discard(release.release_id)
-        except RecsysError as fault:
+        except (RecsysError, OSError) as fault:
             log.warning("release %s is not ranked at request time: %s", release.release_id, fault)
             self._not_before[release.release_id] = now + AGAIN
             if isinstance(fault, FeatureMismatch) or path.exists():
@@ -199,6 +202,8 @@ def in_order(
 ) -> list[Candidate]:
     """The candidates by their scores, with what ``online`` (best first, not empty) adds to these; ties by id.
 
+    What the ranker does not know, and scores as minus infinity, is left out.
+
     The ranker learned what users do in the weeks after a moment, not what they do next in a visit: what was done a
     moment ago is one more opinion beside those of the generators, whose shares it adds up in the same way.
     """
@@ -207,6 +212,7 @@ def in_order(
     scored = [
         (item_id, score + added.get(item_id, 0.0), source, because)
         for (item_id, _, source, because), score in zip(candidates, scores, strict=True)
+        if isfinite(score)
     ]
     return sorted(scored, key=lambda candidate: (-candidate[1], candidate[0]))
 

@@ -1,5 +1,6 @@
 """The release's ranker orders what is shown at request time, within its budget; without it answers go on."""
 
+import math
 import os
 import subprocess
 import sys
@@ -128,6 +129,8 @@ def test_an_online_item_gets_its_share_of_the_sites_weight():
         ("b", 4.0, "ranked:als", ()),
         ("d", 4.0, "ranked:als", ()),
     ]
+    unknown = in_order(candidates, [-1.0, 2.0, -math.inf, 4.0], online, online_weight=8.0)
+    assert [item for item, *_ in unknown] == ["a", "b", "d"]
     alone = in_order(candidates, [-1.0, 2.0, 5.0, 4.0], online, online_weight=0.0)
     assert [item for item, *_ in alone] == ["c", "d", "b", "a"]
 

@@ -19,7 +19,7 @@ if __name__ == "__main__":
     os.nice(10)
     release_id, folder, most_users = ReleaseId(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left in folder.parent.glob(f".{folder.name}-*"):  # by one that was killed
             shutil.rmtree(left)

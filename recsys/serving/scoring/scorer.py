@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from catboost import CatBoost, CatBoostError, FeaturesData
@@ -39,9 +39,7 @@ class Scorer:
             FeatureMismatch: the ranker was trained on other features than the parts hold.
         """
         self._arrays = open_arrays(folder)
-        self.form = Form.model_validate_json((folder / FORM).read_bytes())
-        ranker = json.loads((folder / RANKER).read_bytes())
-        self.form.require(ranker)
+        self.form, ranker = _described(folder)
         model = (folder / MODEL).read_bytes()
         if hashlib.sha256(model).hexdigest() != self.form.model_sha256:
             raise StoreError(f"{folder.name}: found another {MODEL} than the release was made with; build it again")
@@ -127,3 +125,15 @@ class Scorer:
         place = int(np.searchsorted(hashes, wanted))
         found = place < len(hashes) and hashes[place] == wanted
         return int(self._arrays[f"hashed_{kind}s"][place]) if found else -1
+
+
+def _described(folder: Path) -> tuple[Form, dict[str, Any]]:
+    try:
+        form = Form.model_validate_json((folder / FORM).read_bytes())
+        ranker = json.loads((folder / RANKER).read_bytes())
+        form.require(ranker)
+    except (ValueError, KeyError) as fault:
+        raise StoreError(
+            f"{folder.name}: found {FORM} or {RANKER} of another version ({fault}), expected this one's; train again"
+        ) from fault
+    return form, ranker

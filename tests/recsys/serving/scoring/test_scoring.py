@@ -152,6 +152,16 @@ def test_another_model_than_the_releases_is_refused(dsn, folder):
         Scorer(folder)
 
 
+@pytest.mark.parametrize("content", [b"{}", b'{"features": {"names": []}}', b"no json"])
+@pytest.mark.parametrize("name", [FORM, RANKER])
+def test_files_of_another_version_are_refused(folder, name, content):
+    (folder / name).write_bytes(content)
+    sums = json.loads((folder / SUMS).read_text())
+    (folder / SUMS).write_text(json.dumps({**sums, name: crc_of(folder / name)}))
+    with pytest.raises(StoreError, match="another version"):
+        Scorer(folder)
+
+
 def test_rows_go_with_the_release_and_with_the_user(dsn, made, tmp_path):
     counted = publish(dsn, made, "second", tmp_path / "exchange")
     assert counted == made.rows
