@@ -134,6 +134,7 @@ def test_the_proxy_adds_what_hosts_need_and_keeps_what_is_theirs(hosts, own, tmp
         assert first.json()["event_ids"] == again.json()["event_ids"]
         assert client.post(EVENTS, json=event).json()["accepted"] == 1
         assert client.post(EVENTS, json=event).json()["accepted"] == 1
+        assert client.post(EVENTS, json=[event] * 1000).json()["accepted"] == 1000
         similar = client.get(f"/v1/{SITE}/items/a%2Fb%20c/similar")
         assert (similar.status_code, similar.json()["type"]) == (404, "urn:recsys:problem:unknown-item")
 
