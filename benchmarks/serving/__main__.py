@@ -86,10 +86,8 @@ def measure(users: int, workers: list[int], seconds: int, *, first: bool) -> Non
         published = publish(context, folder, users)
         settings = context.settings.model_copy(update={"recsys_snapshot_users": users})
         made, megabytes = make_snapshot(settings)
-        print(
-            f"| {users:,} | | published in {published:.0f} s; snapshot of {megabytes:,.0f} MB made in {made:.1f} s |",
-            flush=True,
-        )
+        told = f"published in {published:.0f} s; snapshot of {megabytes:,.0f} MB made in {made:.1f} s"
+        print(f"| {users:,} | | {told} |{' |' * (len(HEAD) - 3)}", flush=True)
         for count in workers:
             with web_service(settings, count) as running:
                 row(users, count, "snapshot", running, EMPTY, question, seconds)

@@ -62,7 +62,18 @@ def _run(port: int, question: Question, script: str, seconds: int) -> Seen:
         file.write(script)
         file.flush()
         address = f"http://127.0.0.1:{port}{question.path}"
-        words = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency", "-s", file.name, address]
+        words = [
+            "wrk",
+            "-t1",
+            f"-c{CONNECTIONS}",
+            f"-d{seconds}",
+            "--latency",
+            "--timeout",
+            "30s",
+            "-s",
+            file.name,
+            address,
+        ]
         said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         raise SystemExit(f"found failed requests:\n{said}")
@@ -72,6 +83,6 @@ def _run(port: int, question: Question, script: str, seconds: int) -> Seen:
 
 
 def _milliseconds(said: str, percent: int) -> float:
-    found = re.search(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s)$", said, re.MULTILINE)
+    found = re.search(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s)\s*$", said, re.MULTILINE)
     assert found is not None, said
     return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
