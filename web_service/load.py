@@ -9,7 +9,7 @@ from web_service.telemetry import Telemetry
 
 MOST_UNDER_WAY: Final = 4000
 """Requests that one worker has under way at most, those included that wait for Postgres."""
-MOST_LATE: Final = 0.5
+MOST_LATE: Final = 1.0
 """Seconds by which a worker may be late: what a request waits before anybody looks at it."""
 LOOK_AGAIN: Final = 0.05
 """Seconds between two looks."""

@@ -88,7 +88,7 @@ def test_a_worker_notices_that_it_is_late_and_that_it_no_longer_is():
         busy = Load(10.0, Telemetry())
         looking = asyncio.create_task(busy.run())
         await asyncio.sleep(2 * load.LOOK_AGAIN)
-        time.sleep(1.2)
+        time.sleep(2.4)
         await asyncio.sleep(load.LOOK_AGAIN)
         late = busy.late
         await asyncio.sleep(6 * load.LOOK_AGAIN)
