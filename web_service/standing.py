@@ -20,7 +20,6 @@ from recsys.serving.postgres_release import PostgresRelease
 from recsys.serving.reading import ReleaseKey, ReleaseReader
 from recsys.serving.snapshot.release import SnapshotRelease
 from recsys.serving.telling import (
-    MOST_READ,
     NEWS,
     Running,
     has_rows,
@@ -242,9 +241,9 @@ class Standing:
         """Everything that counts for the live releases, and for those before them, is in memory, and not much more."""
         for site, reader in self._readers.items():
             told = self._told.get(site)
+            since = _earliest([reader.key, *(key for key in self._wanted if key.site == site)])
             if told is None or site in self._unsure or not told.covers(reader.key):
                 self._unsure.discard(site)
-                since = _earliest([reader.key, *(key for key in self._wanted if key.site == site)])
                 self._meanwhile = []
                 told = await read_told(connection, since)
                 for news in self._meanwhile:
@@ -254,8 +253,8 @@ class Standing:
                 self.read_at[site] = datetime.now(UTC)
                 stays()
                 self.change()  # from now on the snapshot may answer
-            elif told.events > MOST_READ:
-                told.keep(reader.key)
+            elif told.covers(since):
+                told.keep(since)
 
     def _choose(self, release: ReleaseKey) -> ReleaseReader:
         """The snapshot, once it is there and the site's news are in memory; else the tables."""

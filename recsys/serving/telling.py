@@ -8,13 +8,14 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any, Final
 
 import asyncpg
 
 from recsys.events.model import Interaction, ItemUpdate
 from recsys.serving.reading import ReleaseKey
-from recsys.serving.told import LOOK_BACK, Activity, OffSale, SeenEvent, Told
+from recsys.serving.told import LOOK_BACK, MOST_KEPT, Activity, OffSale, SeenEvent, Told
 from recsys.sites.experiment import Experiment
 from recsys.types import ItemId, SiteId, UserId
 
@@ -24,9 +25,6 @@ NEWS: Final = "recsys_news"
 """Postgres NOTIFY channel. The payload is a JSON object: ``kind``, ``site`` and what ``heed`` reads.
 
 ``{"kind": "changed", "site": …}`` is for those who change the tables by hand: every worker reads the site again."""
-MOST_READ: Final = 1_000_000
-"""Events of a site that a worker reads when it starts, the last to come in."""
-
 _WANTED: Final = """
 SELECT site, release_id, as_of, created_at FROM recsys.release
 WHERE published AND surface = $1 AND (state IN ('gated', 'canary', 'live')
@@ -92,12 +90,12 @@ async def read_told(database: asyncpg.Pool | asyncpg.Connection, release: Releas
     """Everything the site was told that counts for the release, or for a later one."""
     told = Told(since=release)
     since = (release.site, release.as_of - LOOK_BACK, release.created_at - LOOK_BACK)
-    rows = await database.fetch(_COUNTING, *since, MOST_READ)
-    told.everyone = len(rows) < MOST_READ
+    rows = await database.fetch(_COUNTING, *since, MOST_KEPT)
+    told.everyone = len(rows) < MOST_KEPT
     for user_id, at in await database.fetch(_FORGOTTEN, release.site):
         told.forget(user_id, at)
-    for event_id, user_id, *event in rows:
-        told.event(user_id, SeenEvent(event_id, *event))
+    for event_id, user_id, item_id, event_type, *times in reversed(rows):
+        told.event(user_id, SeenEvent(event_id, intern(item_id), intern(event_type), *times))
     for item_id, *times in await database.fetch(_OFF_SALE, release.site):
         told.item(item_id, OffSale(*times))
     return told
@@ -125,7 +123,8 @@ def heed(told: Told, news: Mapping[str, Any]) -> None:
     match news["kind"]:
         case "event":
             times = (_moment(news["timestamp"]), _moment(news["received_at"]))
-            told.event(news["user_id"], SeenEvent(news["event_id"], news["item_id"], news["event_type"], *times))
+            item_id, event_type = intern(news["item_id"]), intern(news["event_type"])  # many name the same
+            told.event(news["user_id"], SeenEvent(news["event_id"], item_id, event_type, *times))
         case "item":
             off_sale = None if news["available"] else OffSale(_moment(news["timestamp"]), _moment(news["received_at"]))
             told.item(news["item_id"], off_sale)

@@ -6,6 +6,7 @@ depend on when a worker started.
 """
 
 from bisect import insort
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ LOOK_BACK: Final = timedelta(days=1)
 """An event counts for a release if it happened or came in after the release's end of knowledge, less this."""
 MOST_EVENTS: Final = 500
 """Events of one user that are kept; of a user with more, Postgres is asked."""
+MOST_KEPT: Final = 500_000
+"""Events of a site that are kept, some 150 MB; beyond, Postgres is asked of the users who did nothing for longest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +69,39 @@ class Told:
     "False: there was too much to read; of a user that is not here, Postgres is asked."
     events: int = 0
     "How many are kept."
-    _events: dict[UserId, list[SeenEvent] | None] = field(default_factory=dict)
-    "Newest first; None: too many."
+    most: int = MOST_KEPT
+    _events: OrderedDict[UserId, list[SeenEvent]] = field(default_factory=OrderedDict)
+    "Newest first; of users in the order of the last telling."
+    _elsewhere: set[UserId] = field(default_factory=set)
+    "Users of whom there was too much to keep."
     _off_sale: dict[ItemId, OffSale] = field(default_factory=dict)
     _forgotten: dict[UserId, datetime] = field(default_factory=dict)
 
     def event(self, user_id: UserId, event: SeenEvent) -> None:
         """The user did this; telling it twice changes nothing."""
-        events = self._events.setdefault(user_id, [])
-        if events is None or any(event.event_id == known.event_id for known in events):
+        if user_id in self._elsewhere:
             return
-        if len(events) == MOST_EVENTS:
-            self._events[user_id] = None
+        events = self._events.setdefault(user_id, [])
+        if any(event.event_id == known.event_id for known in events):
             return
         insort(events, event, key=_age)
         self.events += 1
+        self._events.move_to_end(user_id)
+        if len(events) > MOST_EVENTS:
+            self._leave_to_postgres(user_id)
+        while self.events > self.most:
+            self._leave_to_postgres(next(iter(self._events)))
 
     def keep(self, since: ReleaseKey) -> None:
         """Events that count for no release from this one on are gone."""
+        if (since.as_of, since.created_at) == (self.since.as_of, self.since.created_at):
+            return
         self.since = since
         for user_id, events in list(self._events.items()):
-            if events is not None:
-                events[:] = [event for event in events if event.counts_for(since)]
-                if not events:
-                    del self._events[user_id]
-        self.events = sum(len(events) for events in self._events.values() if events)
+            events[:] = [event for event in events if event.counts_for(since)]
+            if not events:
+                del self._events[user_id]
+        self.events = sum(map(len, self._events.values()))
 
     def covers(self, release: ReleaseKey) -> bool:
         """Whether everything that counts for the release is here."""
@@ -105,7 +116,8 @@ class Told:
 
     def forget(self, user_id: UserId, at: datetime) -> None:
         """The user asked to be forgotten."""
-        self._events.pop(user_id, None)
+        self.events -= len(self._events.pop(user_id, ()))
+        self._elsewhere.discard(user_id)
         self._forgotten[user_id] = at
 
     def activity(self, user_id: UserId, release: ReleaseKey, *, events: int, bought_by: str | None) -> Activity | None:
@@ -116,7 +128,7 @@ class Told:
         if not self.covers(release):
             return None
         known = self._events.get(user_id, [])
-        if known is None or (not known and not self.everyone):
+        if not known and (user_id in self._elsewhere or not self.everyone):
             return None
         counting = [event for event in known if event.counts_for(release)]
         bought = frozenset([event.item_id for event in counting if event.event_type == bought_by])
@@ -131,6 +143,10 @@ class Told:
         """Whether the user asked to be forgotten after the release was begun."""
         at = self._forgotten.get(user_id)
         return at is not None and at >= release.as_of
+
+    def _leave_to_postgres(self, user_id: UserId) -> None:
+        self.events -= len(self._events.pop(user_id))
+        self._elsewhere.add(user_id)
 
 
 def _age(event: SeenEvent) -> tuple[float, float, EventId]:

@@ -60,6 +60,20 @@ def test_an_earlier_release_and_a_busy_user_are_left_to_postgres():
     assert told.activity("nobody", KEY, events=5, bought_by=None) is None
 
 
+def test_beyond_the_most_those_who_did_nothing_for_longest_are_left_to_postgres():
+    told = Told(KEY, most=3)
+    for user, number in (("anna", 1), ("ben", 2), ("anna", 3), ("cleo", 4)):
+        told.event(user, seen(number))
+    assert told.events == 3
+    assert told.activity("ben", KEY, events=5, bought_by=None) is None
+    assert items(told.activity("anna", KEY, events=5, bought_by=None)) == ["i1", "i3"]
+    told.event("ben", seen(5))
+    assert told.activity("ben", KEY, events=5, bought_by=None) is None  # only Postgres knows all of it
+    told.forget("ben", NOON)
+    told.forget("anna", NOON)
+    assert told.events == 1
+
+
 def test_keeping_drops_what_counts_for_no_later_release():
     told = Told(KEY)
     told.event("anna", seen(1))
