@@ -15,6 +15,7 @@ from recsys.errors import NotEnoughData, ReleaseError, UnknownSiteError
 from recsys.events.simulator import Shop, ShopParams
 from recsys.releases import files as f
 from recsys.serving import lifecycle
+from recsys.serving.scoring.form import DOCUMENTS, FORM, ITEMS, USERS
 from recsys.stages import (
     build_candidates,
     change_release,
@@ -28,6 +29,7 @@ from recsys.stages.release_recommendations import ReleaseReport
 from tests.recsys.stages.conftest import AS_OF, DAYS, FIRST, SITE
 
 pytestmark = pytest.mark.platform
+GATE = "gate: {min_users: 20}"
 
 Released = tuple[StageContext, ReleaseReport]
 
@@ -41,9 +43,15 @@ def release(context: StageContext, days: int = DAYS) -> ReleaseReport:
 
 @pytest.fixture(scope="module")
 def released(make_context: Callable[[], StageContext]) -> Released:
-    """A site with a live release, for tests that change nothing."""
-    context = make_context()
+    """A site with a live release, whose ranker scores at request time; for tests that change nothing."""
+    context = ranked_site(make_context)
     return context, release(context)
+
+
+def ranked_site(make_context: Callable[[], StageContext]) -> StageContext:
+    context = make_context()
+    edit_site(context, GATE, f"{GATE}\nserving: {{online_ranking: {{enabled: true}}}}")
+    return context
 
 
 def edit_site(context: StageContext, old: str, new: str) -> None:
@@ -59,6 +67,9 @@ def rows_in_postgres(context: StageContext, release_id: str) -> dict[str, int]:
         "items.parquet": "SELECT count(*) FROM recsys.item WHERE release_id = %s",
         "similar.parquet": "SELECT sum(cardinality(item_ids)) FROM recsys.similar WHERE release_id = %s",
         "top_popular.parquet": "SELECT sum(cardinality(item_ids)) FROM recsys.popular WHERE release_id = %s",
+        USERS: "SELECT count(*) FROM recsys.ranker_user WHERE release_id = %s",
+        ITEMS: "SELECT count(*) FROM recsys.ranker_item WHERE release_id = %s",
+        FORM: "SELECT count(*) FROM recsys.ranker_file WHERE release_id = %s",
     }
     with psycopg2.connect(context.dsn) as connection, connection.cursor() as cursor:
         counts = {}
@@ -78,12 +89,13 @@ def test_the_log_becomes_a_live_release(released: Released):
     assert live is not None
     assert live.release_id == report.release_id
     shown = change_release.shown(site=SITE, release_id=report.release_id, context=context)
-    expected = {name: shown["manifest"]["files"][name]["rows"] for name in f.SERVED}
+    expected = {name: shown["manifest"]["files"][name]["rows"] for name in (*f.SERVED, USERS, ITEMS)}
+    expected[FORM] = len(DOCUMENTS)
     assert report.rows == expected
     assert rows_in_postgres(context, report.release_id) == expected
 
     folder = context.settings.recsys_exchange_dir / SITE
-    assert {path.name for path in folder.iterdir()} == set(f.EXPORTED)
+    assert {path.name for path in folder.iterdir()} == {*f.EXPORTED, *f.AT_REQUEST_TIME}
     slates = pl.read_parquet(folder / f.RECOMMENDATIONS)
     users = context.datasets.scan("interactions", SITE).select(c.USER_ID).unique().collect().height
     assert slates.height == users
@@ -183,7 +195,7 @@ def test_what_each_generator_found_and_cost_lies_with_the_release(released: Rele
 
 
 def test_same_log_elsewhere_gives_the_same_files(released: Released, make_context: Callable[[], StageContext]):
-    elsewhere = make_context()
+    elsewhere = ranked_site(make_context)
     manifests = [
         change_release.shown(site=SITE, release_id=report.release_id, context=context)["manifest"]
         for context, report in (released, (elsewhere, release(elsewhere)))
