@@ -22,9 +22,21 @@ from web_service.keyring import Keyring
 from web_service.limits import Limits
 from web_service.load import Load
 from web_service.online_ranking import OnlineRanking, to_be_ranked
+from web_service.predictors import Predictors
 from web_service.quick import Quick
 from web_service.responses import PROBLEMS
-from web_service.routes import events, experiments, health, items, page, recommendations, releases, sites, users
+from web_service.routes import (
+    events,
+    experiments,
+    health,
+    items,
+    page,
+    predictions,
+    recommendations,
+    releases,
+    sites,
+    users,
+)
 from web_service.services import Services
 from web_service.sites import SiteBook
 from web_service.snapshots import Snapshots
@@ -70,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             taking = Taking(pool, standing, spool, telemetry)
             keyring = Keyring(app.state.keys, pool, settings.recsys_home / "keys.json")
             ranking = OnlineRanking(settings, telemetry, lambda: to_be_ranked(book, standing))
+            predictors = Predictors(pool, telemetry)
             await asyncio.gather(keyring.start(), standing.start())
             await ranking.start()
             app.state.services = Services(
@@ -81,6 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 taking=taking,
                 impressions=impressions,
                 ranking=ranking,
+                predictors=predictors,
                 migrations=migrations(),
             )
             tasks = [
@@ -93,6 +107,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     keyring.run(),
                     load.run(),
                     ranking.run(),
+                    predictors.run(),
                     telemetry.run(),
                 )
             ]
@@ -106,6 +121,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             spool.close()
             await snapshots.close()
             ranking.close()
+            predictors.close()
             if traces is not None:
                 await asyncio.to_thread(traces.close)
 
@@ -140,7 +156,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **FOR_PAGES)
     problems.install(app)
-    for resource in (recommendations, items, events, users, releases, experiments, sites):
+    for resource in (recommendations, items, predictions, events, users, releases, experiments, sites):
         app.include_router(resource.router, responses=PROBLEMS)
     for resource in (health, page):
         app.include_router(resource.router)

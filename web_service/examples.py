@@ -13,8 +13,11 @@ from recsys.serving.contracts import (
     Answer,
     AnswerBatch,
     Changed,
+    ClickPrediction,
+    ClickPredictions,
     Erased,
     EventsAccepted,
+    IntentPrediction,
     ItemFacts,
     ItemList,
     LiveRelease,
@@ -124,6 +127,10 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "GET /v1/{site}/items": [ItemFacts(item_id="i0011", title="Red kettle", category="kitchen", price=39.9)],
     "GET /v1/{site}/items/{item_id}/similar": LISTED,
     "GET /v1/{site}/popular": {**LISTED, "items": [{**KETTLE, "source": "popular", "because": ()}]},
+    "GET /v1/{site}/intent": IntentPrediction(purchase_probability=0.31, model_version="5f0c1d2e77ab90c4"),
+    "POST /v1/{site}/ctr": ClickPredictions(
+        predictions=(ClickPrediction(click_probability=0.042),), model_version="9e110c5d5f0c1d2e"
+    ),
     "POST /v1/{site}/events": EventsAccepted(accepted=1, duplicates=1, event_ids=("e-1", "e-2")),
     "GET /v1/{site}/users": ["u00042", "u00043"],
     "GET /v1/{site}/users/{user_id}/events": [VIEW],

@@ -12,6 +12,8 @@ MOST_LISTED = 1000
 MOST_RECENT = 100
 MOST_OFFSET = 1000
 MOST_USERS = 1000
+MOST_SESSION = 500
+MOST_ROWS = 1000
 USER = "Unknown users get what is popular; absent: an anonymous visitor."
 MODE = "blended: online and offline, in the site's proportion; the others: one of them first."
 
@@ -141,6 +143,28 @@ class BatchBody(_Filtered, strict=True):
     only: list[Id] | None = Field(default=None, max_length=MOST_LISTED, description=MEANING["only"])
     exclude: list[Id] = Field(default_factory=list, max_length=MOST_LISTED, description=MEANING["exclude"])
     hide: list[Hide] = Field(default_factory=list, max_length=10, description=HIDE)
+
+
+class IntentQuery(Frozen):
+    """Which session."""
+
+    session: IdList = Field(
+        default_factory=list,
+        max_length=MOST_SESSION,
+        description="Types of its events, oldest first, separated by commas; types the site has not are left out.",
+        examples=[["view", "cart", "remove"]],
+    )
+    user_id: Id | None = Field(
+        default=None, description="Whose live session, where no session is told.", examples=["u00042"]
+    )
+
+
+class CtrBody(Frozen, strict=True):
+    """Raw rows."""
+
+    rows: list[dict[str, str | float | int | bool | None]] = Field(
+        min_length=1, max_length=MOST_ROWS, description="Impressions, each with the columns of the training."
+    )
 
 
 class ItemsQuery(Frozen):

@@ -11,6 +11,7 @@ from recsys.serving.migrate import Migration
 from recsys.sites import SiteConfig
 from web_service.impressions import ImpressionLog
 from web_service.online_ranking import OnlineRanking
+from web_service.predictors import Predictors
 from web_service.sites import SiteBook
 from web_service.standing import Standing
 from web_service.taking import Taking
@@ -29,6 +30,7 @@ class Services:
     taking: Taking
     impressions: ImpressionLog
     ranking: OnlineRanking
+    predictors: Predictors
     migrations: list[Migration]
     "What the database should have."
 

@@ -17,6 +17,7 @@ COLD = {"new", "stranger"}
 """Askers without a slate."""
 NOTED = 0.5
 """Seconds after which at the latest the other workers of a host can tell what this one counted."""
+PROBABILITIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -139,6 +140,13 @@ class Telemetry:
             "Time until a request had the ranker's scores.",
             ("site",),
             buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.predictions = Histogram(
+            "recsys_predictions",
+            "Probabilities that were answered, of each session or row.",
+            ("site", "surface"),
+            buckets=PROBABILITIES,
             registry=self.registry,
         )
         self.unranked = Counter(

@@ -92,9 +92,14 @@ def canary(release_id: ReleaseArgument, site: Site, reason: Reason = "", as_json
 
 
 @app.command("rollback")
-def rollback(site: Site, reason: Reason = "", as_json: AsJson = False) -> None:
+def rollback(
+    site: Site,
+    surface: Annotated[str, typer.Option(help="What is answered: recommendations, intent or ctr.")] = "recommendations",
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
     """Makes the release before the live one live again, in one step."""
-    _change("roll_back", as_json, site=site, reason=reason)
+    _change("roll_back", as_json, site=site, surface=surface, reason=reason)
 
 
 @app.command("retire")

@@ -25,10 +25,18 @@ class Stage(StrEnum):
     ERASE_USERS = "erase_users"
     BUILD_CANDIDATES = "build_candidates"
     TRAIN_RANKER = "train_ranker"
+    TRAIN_PREDICTOR = "train_predictor"
     RELEASE_RECOMMENDATIONS = "release_recommendations"
     JUDGE_EXPERIMENTS = "judge_experiments"
     WATCH_DRIFT = "watch_drift"
     MAINTAIN_STORAGE = "maintain_storage"
+
+
+class Predictor(StrEnum):
+    """What is predicted beside recommendations."""
+
+    INTENT = "intent"
+    CTR = "ctr"
 
 
 @app.command()
@@ -36,7 +44,8 @@ def stage(
     name: Annotated[Stage, typer.Argument(help="Which step.")],
     site: Site,
     day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="UTC day, for ingest_events, report_quality, watch_drift.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="UTC day, for ingest_events, report_quality, watch_drift."),
     ] = None,
     hour: Annotated[
         int | None, typer.Option(min=0, max=23, help="That hour alone, where the site's partitions are hours.")
@@ -45,9 +54,12 @@ def stage(
         str | None, typer.Option(help="Exclusive UTC time such as 2026-08-01 or 2026-08-01T06:00Z.")
     ] = None,
     release_id: Annotated[str | None, typer.Option(help="Default: the newest unfinished release.")] = None,
+    surface: Annotated[Predictor | None, typer.Option(help="Which predictor, for train_predictor.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Runs one step, as Airflow would."""
+    if name is Stage.TRAIN_PREDICTOR and surface is None:
+        raise ConfigError(f"stage {name}: found no --surface; say which predictor: --surface intent, or ctr")
     if name in (Stage.INGEST_EVENTS, Stage.REPORT_QUALITY) and day is None:
         raise ConfigError(f"stage {name}: found no --day; say which UTC day: --day 2026-08-01")
     arguments: dict[Stage, dict[str, Any]] = {
@@ -56,6 +68,7 @@ def stage(
         Stage.ERASE_USERS: {},
         Stage.BUILD_CANDIDATES: {"as_of": utc(as_of)},
         Stage.TRAIN_RANKER: {"release_id": release_id},
+        Stage.TRAIN_PREDICTOR: {"surface": surface and surface.value, "as_of": utc(as_of)},
         Stage.RELEASE_RECOMMENDATIONS: {"release_id": release_id},
         Stage.JUDGE_EXPERIMENTS: {},
         Stage.WATCH_DRIFT: {"day": day and day.date()},

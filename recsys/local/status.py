@@ -13,6 +13,7 @@ from recsys.errors import RecsysError, StoreError
 from recsys.layout import LOOPBACK, Settings
 from recsys.local import lock
 from recsys.local.servers import Server, servers
+from recsys.serving.contracts import RECOMMENDATIONS
 from recsys.serving.lifecycle import live_release, releases
 from recsys.sites import site_ids
 
@@ -106,7 +107,7 @@ def _live(settings: Settings, site: str, now: datetime) -> dict[str, Any]:
     nothing = {"release_id": None, "activated_at": None, "age_seconds": None}
     try:
         live = live_release(settings.postgres_dsn(), site)
-        newest = releases(settings.postgres_dsn(), site, limit=1)
+        newest = releases(settings.postgres_dsn(), site, limit=1, surface=RECOMMENDATIONS)
     except RecsysError as error:
         return nothing | {"not_live": None, "problem": str(error)}
     told = [each.model_dump(include={"release_id", "state", "reason"}) for each in newest if each.state in NOT_LIVE]

@@ -177,6 +177,26 @@ class EventsAccepted(Frozen):
     "In the order sent, with those that were made here."
 
 
+class IntentPrediction(Frozen):
+    """How likely a session is to buy."""
+
+    purchase_probability: float = Field(ge=0, le=1)
+    model_version: str
+
+
+class ClickPrediction(Frozen):
+    """How likely one impression is to be clicked."""
+
+    click_probability: float = Field(ge=0, le=1)
+
+
+class ClickPredictions(Frozen):
+    """One prediction for each row of the request, in its order."""
+
+    predictions: tuple[ClickPrediction, ...]
+    model_version: str
+
+
 class Erased(Frozen):
     """Rows deleted of one user."""
 

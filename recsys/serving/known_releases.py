@@ -13,12 +13,13 @@ UNFINISHED: Final[tuple[State, ...]] = ("building", "gated", "failed")
 _SUMMARY: Final = "release_id, site, state, as_of, created_at, activated_at, reason, published, surface, removed_at"
 
 
-def releases(dsn: str, site: SiteId, *, limit: int = 100) -> list[ReleaseSummary]:
-    """The site's releases, newest first; an unknown site has none."""
+def releases(dsn: str, site: SiteId, *, limit: int = 100, surface: Surface | None = None) -> list[ReleaseSummary]:
+    """The site's releases, of one surface or of all, newest first; an unknown site has none."""
     with transaction(dsn) as cursor:
         cursor.execute(
-            f"SELECT {_SUMMARY} FROM recsys.release WHERE site = %s ORDER BY created_at DESC, release_id DESC LIMIT %s",
-            (site, limit),
+            f"SELECT {_SUMMARY} FROM recsys.release WHERE site = %s AND coalesce(surface = %s, true) "
+            "ORDER BY created_at DESC, release_id DESC LIMIT %s",
+            (site, surface, limit),
         )
         return [_summary(row) for row in cursor.fetchall()]
 
@@ -29,7 +30,7 @@ def unfinished_release(dsn: str, site: SiteId) -> ReleaseId:
     Raises:
         ReleaseError: there is none.
     """
-    for release in releases(dsn, site):
+    for release in releases(dsn, site, surface=RECOMMENDATIONS):
         if release.state in UNFINISHED:
             return release.release_id
     raise ReleaseError(f"site {site!r}: found no release that is being made; build candidates first, or name a release")

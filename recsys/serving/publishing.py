@@ -22,12 +22,14 @@ from recsys.serving.postgres import Cursor, transaction
 from recsys.serving.release_parts import PARTS, Part
 from recsys.serving.release_tables import LOCK_WAIT, attach, own_table, remove_tables
 from recsys.serving.retirement import retire
-from recsys.serving.scoring.parts import RANKER_PARTS
+from recsys.serving.scoring.parts import MODEL_PART, RANKER_PARTS
 from recsys.types import ReleaseId, SiteId
 
-__all__ = ["activate", "live_release", "publish", "record_release", "releases", "retire", "rollback"]
+__all__ = ["activate", "live_release", "publish", "publish_model", "record_release", "releases", "retire", "rollback"]
 
 COPY_CHUNK: Final = 1 << 20
+TOLD: Final = {"recommendations.parquet": "users", MODEL_PART.file: "files of a model"}
+"""Counts that the audit names."""
 QUOTE: Final = "\x01"
 "Around each field on its way to Postgres: arrays are full of the usual quote, which would have to be doubled."
 
@@ -63,6 +65,36 @@ def publish(
             f"of each of {', '.join(FILES)}"
         )
     parts = [part for part in (*PARTS, *RANKER_PARTS) if part.file in manifest_rows]
+    return _publish(dsn, site, release_id, folder, parts, manifest_rows, by=by)
+
+
+def publish_model(dsn: str, site: SiteId, release_id: ReleaseId, folder: Path, *, by: str = LIBRARY) -> int:
+    """The files in ``folder``, a predictor's, are in Postgres and ready to be activated; how many there are.
+
+    Everything else is as for ``publish``.
+
+    Raises:
+        StoreError: no Postgres.
+        ReleaseError: the release was not recorded before, was refused, or the folder is empty.
+    """
+    count = len(list(folder.iterdir()))
+    if not count:
+        raise ReleaseError(
+            f"release {release_id}: found no file of its model, expected some; train the predictor again"
+        )
+    return _publish(dsn, site, release_id, folder, [MODEL_PART], {MODEL_PART.file: count}, by=by)[MODEL_PART.file]
+
+
+def _publish(
+    dsn: str,
+    site: SiteId,
+    release_id: ReleaseId,
+    folder: Path,
+    parts: Sequence[Part],
+    expected: Mapping[str, int],
+    *,
+    by: str,
+) -> dict[str, int]:
     with transaction(dsn) as cursor:
         release = _require_publishable(cursor, site, release_id)
         if release.published:
@@ -73,7 +105,7 @@ def publish(
         release = _require_publishable(cursor, site, release_id)
         for part in parts:
             _write(cursor, part, release_id, folder)
-        counts = _require_counts(release_id, _counts(cursor, release_id, parts), manifest_rows)
+        counts = _require_counts(release_id, _counts(cursor, release_id, parts), expected)
         for part in parts:
             if c.USER_ID in part.columns:
                 _leave_out_erased(cursor, part.table, site, release_id)
@@ -81,7 +113,7 @@ def publish(
         cursor.execute(
             "UPDATE recsys.release SET published = true, removed_at = NULL WHERE release_id = %s", (release_id,)
         )
-        told = f"{counts['recommendations.parquet']} users"
+        told = ", ".join(f"{rows} {what}" for name, what in TOLD.items() if (rows := counts.get(name)) is not None)
         note(cursor, site, release_id, "publish", then=release.state, after=release.state, by=by, reason=told)
     return counts
 

@@ -10,8 +10,15 @@ from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle, publishing
 from recsys.serving.audit import LIBRARY, changes
 from recsys.serving.comparing import difference
-from recsys.serving.contracts import LiveRelease, ReleaseChanges, ReleaseDifference, ReleaseSummary
-from recsys.stages import publish_release
+from recsys.serving.contracts import (
+    RECOMMENDATIONS,
+    LiveRelease,
+    ReleaseChanges,
+    ReleaseDifference,
+    ReleaseSummary,
+    Surface,
+)
+from recsys.stages import publish_predictor, publish_release
 from recsys.stages.context import StageContext, open_context
 from recsys.types import ReleaseId, SiteId
 
@@ -38,7 +45,8 @@ def judged(*, site: SiteId, context: StageContext | None = None) -> dict[str, An
         ReleaseError: none was.
     """
     context = context or open_context()
-    for release in listed(site=site, context=context):
+    context.site(site)
+    for release in lifecycle.releases(context.dsn, site, surface=RECOMMENDATIONS):
         store = f.ReleaseFiles(context.blobs, site, release.release_id)
         if store.has(f.REPORT):
             return {"release_id": release.release_id, **store.get_json(f.REPORT)}
@@ -61,17 +69,25 @@ def activate(
     context = context or open_context()
     release = _find(context, site, release_id)
     if not release.published:
-        publish_release.run(site=site, release_id=release_id, by=by, context=context)
+        publish = publish_release if release.surface == RECOMMENDATIONS else publish_predictor
+        publish.run(site=site, release_id=release_id, by=by, context=context)
     live = lifecycle.activate(context.dsn, site, release_id, context.now(), by=by, reason=reason)
     _point_alias(context, live)
     return live
 
 
-def roll_back(*, site: SiteId, by: str = LIBRARY, reason: str = "", context: StageContext | None = None) -> LiveRelease:
-    """Makes the release before the live one live again. Raises ReleaseError when there is none."""
+def roll_back(
+    *,
+    site: SiteId,
+    surface: Surface = RECOMMENDATIONS,
+    by: str = LIBRARY,
+    reason: str = "",
+    context: StageContext | None = None,
+) -> LiveRelease:
+    """Makes the release before the live one of its surface live again. Raises ReleaseError when there is none."""
     context = context or open_context()
     context.site(site)
-    live = lifecycle.rollback(context.dsn, site, context.now(), by=by, reason=reason)
+    live = lifecycle.rollback(context.dsn, site, context.now(), surface=surface, by=by, reason=reason)
     _point_alias(context, live)
     return live
 
@@ -137,7 +153,9 @@ def follow_pointer(*, site: SiteId, context: StageContext | None = None) -> None
 
 
 def _point_alias(context: StageContext, live: LiveRelease) -> None:
-    """MLflow's alias ``live`` follows the pointer."""
+    """MLflow's alias ``live`` follows the pointer; models of predictors are files of their runs, and have none."""
+    if live.surface != RECOMMENDATIONS:
+        return
     content = f.ReleaseFiles(context.blobs, live.site, live.release_id).get_json(f.MANIFEST)
     version = ReleaseManifest.model_validate(content).model_version
     if version is not None:

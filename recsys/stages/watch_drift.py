@@ -115,7 +115,7 @@ def _described(log: Log, start: datetime, back: timedelta) -> pl.DataFrame:
 
 def _scores(context: StageContext, site: SiteConfig, live: ReleaseSummary) -> dict[str, Change]:
     """The live ranker's scores of what the newest release proposes, beside those of what it proposed itself."""
-    newest = next(iter(lifecycle.releases(context.dsn, site.site, limit=1)), live)
+    newest = next(iter(lifecycle.releases(context.dsn, site.site, limit=1, surface=live.surface)), live)
     stores = [f.ReleaseFiles(context.blobs, site.site, each.release_id) for each in (live, newest)]
     if newest.release_id == live.release_id or not all(each.has(f.CANDIDATES_INFERENCE) for each in stores):
         return {}
@@ -128,7 +128,8 @@ def _scores(context: StageContext, site: SiteConfig, live: ReleaseSummary) -> di
 
 
 def _of_releases(context: StageContext, log: Log, live: ReleaseSummary, as_of: datetime) -> list[Check]:
-    retired = [each.release_id for each in lifecycle.releases(context.dsn, live.site) if each.state == "retired"]
+    known = lifecycle.releases(context.dsn, live.site, surface=live.surface)
+    retired = [each.release_id for each in known if each.state == "retired"]
     in_order = [*reversed(retired[:EARLIER]), live.release_id]
     stores = [f.ReleaseFiles(context.blobs, live.site, release_id) for release_id in in_order]
     return releases.checks(

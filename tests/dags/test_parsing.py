@@ -12,6 +12,7 @@ KINDS = (
     "build_candidates",
     "train_ranker",
     "release_recommendations",
+    "train_predictors",
     "judge_experiments",
     "watch_drift",
 )
@@ -98,8 +99,19 @@ def test_parsing_imports_nothing_heavy(write_site):
 
 
 def test_a_site_without_a_content_api_fetches_nothing(write_site, parse):
-    write_site("alpha", text=YAML.format(site="alpha", schedule="").partition("catalogue:")[0])
+    write_site(
+        "alpha", text=YAML.format(site="alpha", schedule="").partition("catalogue:")[0] + "predictors: {intent: {}}\n"
+    )
     write_site("beta")
     dagbag = parse()
     assert errors_of(dagbag) == {}
     assert set(dagbag.dags) == ids_of("alpha", "beta") - {"fetch_items__alpha"}
+
+
+def test_a_site_without_predictors_trains_none(write_site, parse):
+    write_site("alpha", text=YAML.format(site="alpha", schedule="").partition("predictors:")[0])
+    write_site("beta", text=YAML.format(site="beta", schedule="").replace(", ctr: {}", ""))
+    dagbag = parse()
+    assert errors_of(dagbag) == {}
+    assert set(dagbag.dags) == ids_of("alpha", "beta") - {"train_predictors__alpha"}
+    assert set(dagbag.dags["train_predictors__beta"].task_ids) == {"intent"}

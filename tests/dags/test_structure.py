@@ -33,6 +33,7 @@ STRUCTURE = {
         "conclude": ([], [], ["train"]),
         "train": ([], [], []),
     },
+    "train_predictors__alpha": {"intent": ([], [], []), "ctr": ([], [], [])},
     "judge_experiments__alpha": {"judge": ([], [], [])},
     "watch_drift__alpha": {"watch": ([], [], ["announce"]), "announce": ([], ["drift__alpha"], [])},
     "maintain_storage": {"sites": ([], [], ["maintain"]), "maintain": ([], [], [])},
@@ -41,6 +42,7 @@ STRUCTURE = {
 STARTED_BY = {
     "consume_stream__alpha": ["stream__alpha"],
     "build_candidates__alpha": ["event_log__alpha", "drift__alpha"],
+    "train_predictors__alpha": ["event_log__alpha", "drift__alpha"],
     "train_ranker__alpha": ["candidates__alpha"],
     "release_recommendations__alpha": ["ranker__alpha"],
 }

@@ -28,6 +28,8 @@ NEEDS = {
     ("GET", "/v1/{site}/items"): "read",
     ("GET", "/v1/{site}/items/{item_id:path}/similar"): "read",
     ("GET", "/v1/{site}/popular"): "read",
+    ("GET", "/v1/{site}/intent"): "read",
+    ("POST", "/v1/{site}/ctr"): "read",
     ("POST", "/v1/{site}/events"): "write",
     ("GET", "/v1/{site}/users"): "read",
     ("GET", "/v1/{site}/users/{user_id:path}/events"): "read",

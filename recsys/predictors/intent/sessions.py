@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 import polars as pl
 
@@ -57,7 +58,7 @@ def read_sessions(
     rows = told.sort(c.USER_ID, maintain_order=True).select(
         c.USER_ID,
         c.EVENT_TYPE,
-        pl.col(c.TIMESTAMP).dt.epoch("us") / 1e6,
+        pl.col(c.TIMESTAMP).dt.epoch("us"),
         c.ITEM_ID,
         c.CATEGORY,
         c.PRICE,
@@ -66,7 +67,7 @@ def read_sessions(
     sessions = [
         session
         for user, events in groupby(rows.iter_rows(), key=itemgetter(0))
-        for session in _over(user, [SessionEvent(*row[1:]) for row in events], rules, until.timestamp())
+        for session in _over(user, [_event(*row[1:]) for row in events], rules, until.timestamp())
     ]
     recent = [each for each in sessions if since is None or each.started >= since.timestamp()]
     return sorted(recent, key=lambda each: (each.started, each.user_id))
@@ -78,6 +79,11 @@ def hold_back(sessions: Sequence[Session], share: float) -> tuple[list[Session],
     held = list(sessions[first:])
     cut = held[0].started if held else float("inf")
     return [each for each in sessions[:first] if each.ended < cut], held
+
+
+def _event(event_type: str, microseconds: int, *known: Any) -> SessionEvent:
+    """Seconds are divided here, as everywhere else: Polars multiplies with 1e-6, which is another number."""
+    return SessionEvent(event_type, microseconds / 1e6, *known)
 
 
 def _over(user: str, events: list[SessionEvent], rules: SessionRules, until: float) -> Iterator[Session]:

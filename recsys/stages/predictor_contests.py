@@ -1,0 +1,103 @@
+"""A predictor, fitted on the earlier part of the log, and what it and its rivals say of the later part."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys.errors import ConfigError, FeatureMismatch
+from recsys.predictors.ctr import fit_ctr, impression_rows, latest, read_rows
+from recsys.predictors.ctr.judging import contestants
+from recsys.predictors.ctr.rows import coded
+from recsys.predictors.gate import MODEL
+from recsys.predictors.intent import fit_intent, hold_back, prefixes_of, read_sessions
+from recsys.predictors.quality import Labels, Probabilities
+from recsys.releases.moments import Log
+from recsys.serving.predicting.clicks import ClickProbability
+from recsys.serving.predicting.intent import PurchaseIntent
+from recsys.serving.predicting.session import SessionRules
+from recsys.sites import SiteConfig
+
+JUDGED: Final = 0.2
+"""Share of sessions or rows, the latest, that nothing is learned from: predictors are judged on them."""
+LIVE: Final = "live"
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What a gate decides on."""
+
+    model: PurchaseIntent | ClickProbability
+    learned: int
+    "Rows that the trees learned from."
+    labels: Labels
+    said: dict[str, Probabilities]
+    "By contestant; ``live`` where something is live that looks at what there still is."
+    groups: NDArray[np.int64]
+    "Rows of one group are not independent."
+
+
+def of_intent(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -> Contest:
+    """Sessions; ``live`` is the folder of the model that is live.
+
+    Raises:
+        ConfigError: the site does not ask for it.
+        TableRefused: the sessions are not what the site expects.
+        NotEnoughData: nobody bought, or everybody did.
+    """
+    rules, policy = SessionRules.of_site(site), site.predictors.intent
+    assert policy is not None  # else there are no rules
+    since = as_of - timedelta(days=policy.history_days)
+    sessions = read_sessions(log.interactions, log.item_updates, rules, until=as_of, since=since)
+    earlier, later = hold_back(sessions, JUDGED)
+    fitted = fit_intent(earlier, rules, policy, rng=np.random.default_rng(policy.seed))
+    judged = prefixes_of(later, rules)
+    table = judged.examples.table
+    said = {MODEL: fitted.model.scorer.predict(table)}
+    said |= {name: rival.predict(table) for name, rival in fitted.baselines.items()}
+    if live is not None and (before := _intent(live)) is not None and before.rules == rules:
+        said[LIVE] = before.scorer.predict(table)
+    return Contest(fitted.model, len(fitted.examples), judged.examples.labels, said, judged.session)
+
+
+def of_ctr(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -> Contest:
+    """Impressions, or the rows of the site's file; ``live`` is the folder of the model that is live.
+
+    Raises:
+        ConfigError: the site does not ask for it.
+        SourceError: the site names a file that is not there, or not in its form.
+        TableRefused: the rows are not what the site expects.
+        NotEnoughData: nothing was clicked, or everything.
+    """
+    policy = site.predictors.ctr
+    if policy is None:
+        raise ConfigError(f"{site.site}: found no predictors.ctr, expected one; add `predictors: {{ctr: {{}}}}`")
+    if policy.path is None:
+        rows = impression_rows(log.impressions, log.interactions, log.item_updates, as_of=as_of, policy=policy)
+    else:
+        rows = read_rows(policy)
+    earlier, later = latest(rows.drop_nulls(policy.label), JUDGED)
+    fitted = fit_ctr(earlier, policy)
+    said = contestants(fitted, later, policy)
+    if live is not None and (before := _clicks(live)) is not None and set(before.columns) <= set(later.columns):
+        columns = before.reader.with_times(coded(later, before.columns))
+        said[LIVE] = before.scorer.predict(before.encoder.table(columns))
+    labels = later[policy.label].to_numpy().astype(np.bool_)
+    return Contest(fitted.model, len(fitted.examples), labels, said, np.arange(later.height))
+
+
+def _intent(folder: Path) -> PurchaseIntent | None:
+    try:
+        return PurchaseIntent.load(folder)
+    except FeatureMismatch:  # of an earlier version of this library: nothing that could still be asked
+        return None
+
+
+def _clicks(folder: Path) -> ClickProbability | None:
+    try:
+        return ClickProbability.load(folder)
+    except FeatureMismatch:
+        return None

@@ -1,0 +1,159 @@
+"""The predictors that are live, in this worker: loaded when first asked, exchanged when their pointer moves.
+
+A worker that nobody asks for predictions loads no library for them. While Postgres is away, what is in memory goes on.
+"""
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import asyncpg
+
+from recsys.errors import RecsysError
+from recsys.serving.away import AWAY
+from recsys.serving.predicting.session import SessionEvent
+from recsys.serving.telling import live_releases
+from recsys.types import ReleaseId, SiteId
+from web_service.problems import Problem
+from web_service.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from recsys.serving.predicting.clicks import ClickProbability
+    from recsys.serving.predicting.intent import PurchaseIntent
+
+log = logging.getLogger(__name__)
+
+Surface = Literal["intent", "ctr"]
+SURFACES: Final[tuple[Surface, ...]] = ("intent", "ctr")
+LOOK_AGAIN: Final = 1.0
+"""Seconds between two looks at the pointers."""
+AGAIN: Final = 30.0
+"""Seconds until a model that could not be opened is tried again."""
+FEW: Final = 4
+"""Rows that are scored at once; more are scored beside the other requests."""
+
+_FILES: Final = "SELECT name, content FROM recsys.ranker_file WHERE release_id = $1"
+
+
+class Predictors:
+    """The models by site and surface."""
+
+    def __init__(self, pool: asyncpg.Pool, telemetry: Telemetry) -> None:
+        self._pool = pool
+        self._telemetry = telemetry
+        self._live: dict[tuple[SiteId, Surface], ReleaseId] = {}
+        self._models: dict[tuple[SiteId, Surface], tuple[ReleaseId, Any]] = {}
+        self._opening: dict[tuple[SiteId, Surface], asyncio.Lock] = {}
+        self._not_before: dict[ReleaseId, float] = {}
+        self._looked = False
+        self._thread = ThreadPoolExecutor(1, "predicting")
+
+    async def intent(self, site: SiteId) -> "PurchaseIntent":
+        """The model of purchase intent.
+
+        Raises:
+            Problem: 404 while the site has none.
+        """
+        model: PurchaseIntent = await self._model(site, "intent")
+        return model
+
+    async def ctr(self, site: SiteId) -> "ClickProbability":
+        """The model of click probability.
+
+        Raises:
+            Problem: 404 while the site has none.
+        """
+        model: ClickProbability = await self._model(site, "ctr")
+        return model
+
+    async def bought(self, site: SiteId, model: "PurchaseIntent", session: Sequence[SessionEvent]) -> float:
+        """The probability that the session buys, counted."""
+        return (await self._said(site, "intent", 1, lambda: model.predict([session]).tolist()))[0]
+
+    async def clicked(self, site: SiteId, model: "ClickProbability", rows: Sequence[Mapping[str, Any]]) -> list[float]:
+        """One probability per row, counted.
+
+        Raises:
+            MissingColumns: with the columns that some row has not.
+        """
+        return await self._said(site, "ctr", len(rows), lambda: model.predict(rows).tolist())
+
+    async def run(self) -> None:
+        """Keeps the models those of the pointers, until cancelled. Only what was asked for once is loaded again."""
+        while True:
+            try:
+                await self._look()
+                for key, (release_id, _) in list(self._models.items()):
+                    if self._live.get(key, release_id) != release_id:
+                        await self._open(key)
+            except (asyncpg.PostgresError, *AWAY) as fault:
+                log.debug("Postgres does not answer: %s", fault)
+            await asyncio.sleep(LOOK_AGAIN)
+
+    def close(self) -> None:
+        """Nothing is scored any more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _look(self) -> None:
+        live = {surface: await live_releases(self._pool, surface) for surface in SURFACES}
+        self._live = {(site, surface): key.release_id for surface, of in live.items() for site, key in of.items()}
+        self._looked = True
+
+    async def _model(self, site: SiteId, surface: Surface) -> Any:
+        key = (site, surface)
+        if not self._looked:
+            await self._look()
+        if key in self._live and key not in self._models:
+            async with self._opening.setdefault(key, asyncio.Lock()):
+                if key not in self._models:
+                    await self._open(key)
+        if key not in self._models:
+            raise Problem(
+                404,
+                "no-live-release",
+                f"site {site!r} has no live model of {surface} that can answer; ask for it with `predictors` in the "
+                f"site's YAML, and see what its gate says with: recsys releases list --site {site}",
+            )
+        return self._models[key][1]
+
+    async def _open(self, key: tuple[SiteId, Surface]) -> None:
+        """The model of the pointer is in memory. One that cannot be read is left for a while, and the last goes on."""
+        release_id, now = self._live[key], asyncio.get_running_loop().time()
+        if now < self._not_before.get(release_id, 0.0):
+            return
+        files = {row["name"]: row["content"] for row in await self._pool.fetch(_FILES, release_id)}
+        try:
+            self._models[key] = release_id, await asyncio.to_thread(_loaded, key[1], files)
+        except RecsysError as fault:
+            log.error("release %s does not predict here: %s", release_id, fault)
+            self._not_before[release_id] = now + AGAIN
+
+    async def _said(self, site: SiteId, surface: Surface, rows: int, predict: Callable[[], list[float]]) -> list[float]:
+        if rows <= FEW:
+            said = predict()
+        else:
+            said = await asyncio.get_running_loop().run_in_executor(self._thread, predict)
+        told = self._telemetry.predictions.labels(site, surface)
+        for probability in said:
+            told.observe(probability)
+        return said
+
+
+def _loaded(surface: Surface, files: Mapping[str, bytes]) -> "PurchaseIntent | ClickProbability":
+    """Numpy and CatBoost are imported only here.
+
+    Raises:
+        ReleaseError: a file is missing.
+        FeatureMismatch: it was trained by another version of this library.
+    """
+    from recsys.serving.predicting.clicks import ClickProbability
+    from recsys.serving.predicting.intent import PurchaseIntent
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        return (PurchaseIntent if surface == "intent" else ClickProbability).load(Path(folder))

@@ -1,0 +1,92 @@
+"""Predictions: whether a session buys, whether an impression is clicked."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query, Response
+
+from recsys.errors import MissingColumns
+from recsys.serving.contracts import ClickPrediction, ClickPredictions, IntentPrediction
+from recsys.serving.live_sessions import last_events
+from recsys.serving.predicting.session import SessionEvent, SessionRules, live_session
+from recsys.sites import SiteConfig
+from web_service import clock
+from web_service.auth import Guarded, needs
+from web_service.parameters import CtrBody, IntentQuery
+from web_service.problems import Problem
+from web_service.responses import as_json
+from web_service.services import InService, OfSite, Services
+
+router = APIRouter(
+    prefix="/v1/{site}", tags=["predictions"], route_class=Guarded, dependencies=[Depends(needs("read"))]
+)
+
+ROW = {
+    "timestamp": "2026-03-01T12:00:00Z",
+    "user_id": "u00042",
+    "item_id": "i0007",
+    "position": 1,
+    "category": "kitchen",
+    "price": 39.9,
+}
+
+
+@router.get("/intent", response_model=IntentPrediction, summary="Will this session buy?")
+async def intent(site: OfSite, query: Annotated[IntentQuery, Query()], service: InService) -> Response:
+    """The probability that a session goes on to a purchase, given what happened in it so far.
+
+    The session is told by the types of its events, or it is the one that the user is in.
+    """
+    model = await service.predictors.intent(site.site)
+    if query.user_id is None or query.session:
+        session = [SessionEvent(event_type) for event_type in query.session]
+    else:
+        session = await _of_user(service, site, query.user_id, model.rules, clock.now())
+    said = await service.predictors.bought(site.site, model, session)
+    return as_json(IntentPrediction(purchase_probability=said, model_version=model.version))
+
+
+@router.post("/ctr", response_model=ClickPredictions, summary="Will these impressions be clicked?")
+async def ctr(
+    site: OfSite,
+    body: Annotated[CtrBody, Body(openapi_examples={"one impression": {"value": {"rows": [ROW]}}})],
+    service: InService,
+) -> Response:
+    """One probability for each raw row, in the order sent; nothing is counted or encoded by the client.
+
+    A row has the columns that the model was trained on; a value may be null, or one never seen, and others are ignored.
+    """
+    model = await service.predictors.ctr(site.site)
+    try:
+        said = await service.predictors.clicked(site.site, model, body.rows)
+    except MissingColumns as fault:
+        faults = [(f"rows.{name}", "Column is missing") for name in fault.columns]
+        raise Problem(422, "invalid-request", str(fault), errors=faults) from None
+    predictions = tuple(ClickPrediction(click_probability=each) for each in said)
+    return as_json(ClickPredictions(predictions=predictions, model_version=model.version))
+
+
+async def _of_user(
+    service: Services, site: SiteConfig, user_id: str, rules: SessionRules, now: datetime
+) -> Sequence[SessionEvent]:
+    """The user's session that is not over, with what is known of its items; empty where there is none."""
+    session = live_session(await last_events(service.pool, site.site, user_id, now), rules)
+    if not session or now.timestamp() - (session[-1].timestamp or 0.0) > rules.pause_seconds:
+        return []
+    reader = service.standing.reader(site.site)
+    unknown = {event.item_id for event in session if event.item_id and None in (event.category, event.price)}
+    if reader is None or not unknown:
+        return session
+    known = await reader.items(sorted(unknown))
+    return [
+        event
+        if (item := known.get(event.item_id or "")) is None
+        else replace(
+            event,
+            category=item.category if event.category is None else event.category,
+            price=item.price if event.price is None else event.price,
+        )
+        for event in session
+    ]
