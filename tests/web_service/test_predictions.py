@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -26,6 +27,7 @@ from recsys.sites.predictor_policy import CtrPolicy, IntentPolicy
 from recsys.testing.buying import drawn_sessions
 from recsys.testing.clicks import CLICK, drawn_clicks
 from tests.web_service.conftest import as_web, until
+from tests.web_service.faulty import Line
 
 NAME = "predicting_shop"
 EARLY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -212,6 +214,19 @@ def test_a_model_of_another_version_leaves_the_last_one_in_place(client, live, m
     end = datetime.now(UTC) + timedelta(seconds=2.5)
     while datetime.now(UTC) < end:
         assert intent(client, session="view") == before
+
+
+def test_models_in_memory_answer_while_postgres_is_silent(settings, serve, live):
+    live("intent-1")
+    with Line(settings).open() as line, serve(line.through(settings)) as client:
+        before = intent(client, session="view,cart")
+        line.silent = True
+        for _ in range(20):
+            started = time.monotonic()
+            assert intent(client, session="view,cart") == before
+            assert time.monotonic() - started < 1
+            time.sleep(0.1)
+        line.silent = False
 
 
 def test_what_was_said_is_counted(client, live):

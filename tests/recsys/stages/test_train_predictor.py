@@ -47,9 +47,15 @@ def shop(make_context):
     return context
 
 
-def test_a_purchase_intent_that_is_better_than_the_base_rate_goes_live(shop):
+@pytest.fixture(scope="module")
+def intent(shop):
+    """What the first training said."""
     with_predictors(shop, intent={"iterations": 40})
-    report = train(shop, "intent")
+    return train(shop, "intent")
+
+
+def test_a_purchase_intent_that_is_better_than_the_base_rate_goes_live(shop, intent):
+    report = intent
     assert report.state == "live", report.decision.reason
     quality = report.quality
     assert set(quality) == {"model", "base rate", "last event", "logistic on counts"}
@@ -62,16 +68,19 @@ def test_a_purchase_intent_that_is_better_than_the_base_rate_goes_live(shop):
     kept = files_in_postgres(shop, report.release_id)
     assert set(kept) == {"model.cbm", "predictor.json"}
     assert all(store.get_bytes(f"model/{name}") == content for name, content in kept.items())
+
+
+def test_the_same_training_again_is_the_same_release_and_no_worse_than_itself(shop, intent):
+    with_predictors(shop, intent={"iterations": 40})
     again = train(shop, "intent")
-    assert (again.release_id, again.state) == (report.release_id, "live")
+    assert (again.release_id, again.state) == (intent.release_id, "live")
     assert again.decision.against["live"].mean == 0
 
 
-def test_a_run_in_mlflow_has_parameters_metrics_the_curve_and_the_model(shop):
+def test_a_run_in_mlflow_has_parameters_metrics_the_curve_and_the_model(shop, intent):
     import mlflow
 
-    with_predictors(shop, intent={"iterations": 40})
-    report = train(shop, "intent")
+    report = intent
     client = mlflow.MlflowClient(tracking_uri=shop.tracking_uri)
     run = client.get_run(report.mlflow_run_id)
     assert run.info.status == "FINISHED"
