@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import asyncpg
 from pydantic import PositiveInt
 
-from recsys.serving.postgres import transaction
+from recsys.serving.postgres import Row, transaction
 from recsys.types import Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
 
 _INSERT: Final = """
@@ -33,6 +33,13 @@ WHERE NOT EXISTS (SELECT FROM recsys.erasure WHERE site = $1 AND user_id = $2 AN
 _READ: Final = """
 SELECT user_id, release_id, arm, item_ids, sources, because, first_position, served_at FROM recsys.impression
 WHERE site = %s AND request_id = %s
+"""
+
+
+_READ_ALL: Final = """
+SELECT request_id, user_id, item_ids, served_at, NULL, request_id, release_id FROM recsys.impression
+WHERE site = %s AND served_at >= %s AND served_at < %s AND user_id IS NOT NULL AND first_position = 1
+ORDER BY served_at, request_id
 """
 
 
@@ -116,3 +123,16 @@ def read_impression(dsn: str, site: SiteId, request_id: RequestId) -> Impression
         first_position=first_position,
         served_at=served_at,
     )
+
+
+def read_impressions(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[Row]:
+    """First pages that named users were shown from ``start`` until ``end`` (exclusive); columns of IMPRESSIONS, in UTC.
+
+    Raises:
+        StoreError: no Postgres.
+    """
+    with transaction(dsn) as cursor:
+        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+        cursor.execute(_READ_ALL, (site, start, end))
+        rows: list[Row] = cursor.fetchall()
+    return rows

@@ -9,10 +9,11 @@ from recsys.datasets.blobs import Blobs, open_blobs
 from recsys.datasets.fetched import FetchedItems
 from recsys.datasets.reports import Reports
 from recsys.datasets.store import DatasetStore
-from recsys.events.schema import INTERACTIONS, ITEM_UPDATES
+from recsys.events.schema import IMPRESSIONS, INTERACTIONS, ITEM_UPDATES
 from recsys.layout import Settings
 from recsys.releases.studies import Winner
 from recsys.serving.feedback import count_events, erasures, read_events
+from recsys.serving.impressions import read_impressions
 from recsys.serving.item_updates import read_item_updates
 from recsys.serving.postgres import server_time
 from recsys.sites import SiteConfig, load_site
@@ -78,6 +79,14 @@ class StageContext:
         rows = read_item_updates(self.dsn, site, start, end) if self._has_postgres else []
         told = pl.DataFrame(rows, schema=ITEM_UPDATES, orient="row")
         return pl.concat([told, FetchedItems(self.blobs, site).updates(start, end)])
+
+    def impressions(self, site: SiteId, start: datetime, end: datetime) -> pl.DataFrame:
+        """What the web service showed to named users from ``start`` until ``end`` (UTC, exclusive), schema IMPRESSIONS.
+
+        Pages after the first are left out. Empty where no Postgres is configured (RECSYS_POSTGRES_PASSWORD unset).
+        """
+        rows = read_impressions(self.dsn, site, start, end) if self._has_postgres else []
+        return pl.DataFrame(rows, schema=IMPRESSIONS, orient="row")
 
     @property
     def _has_postgres(self) -> bool:

@@ -2,10 +2,12 @@
 
 import json
 import tempfile
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import polars as pl
 from pydantic import AwareDatetime
 
 from recsys.errors import NotEnoughData
@@ -65,7 +67,7 @@ def run(
     context = context or open_context()
     config = context.site(site)
     as_of = as_of or _end(context, site)
-    log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site))
+    log = _log(context, config, as_of)
     with tempfile.TemporaryDirectory() as name:
         contest = CONTESTS[surface](config, log, as_of, _live_model(context, site, surface, Path(name) / "live"))
         made = Path(name) / "made"
@@ -98,6 +100,16 @@ def _end(context: StageContext, site: SiteId) -> datetime:
     if not manifests:
         raise NotEnoughData(f"site {site}: found no committed day, expected at least one; ingest events first")
     return manifests[-1].partition.end
+
+
+def _log(context: StageContext, config: SiteConfig, as_of: datetime) -> Log:
+    """The event log, and, where clicks are learned from the site's own impressions, what the web service showed."""
+    log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(config.site))
+    policy = config.predictors.ctr
+    if policy is None or policy.path is not None:
+        return log
+    shown = context.impressions(config.site, as_of - timedelta(days=policy.history_days), as_of)
+    return replace(log, impressions=pl.concat([log.impressions, shown]))
 
 
 def _live_model(context: StageContext, site: SiteId, surface: Predictor, folder: Path) -> Path | None:
