@@ -1,6 +1,5 @@
 """Predictions: whether a session buys, whether an impression is clicked."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
@@ -70,7 +69,7 @@ async def ctr(
 
 async def _of_user(
     service: Services, site: SiteConfig, user_id: str, rules: SessionRules, now: datetime
-) -> Sequence[SessionEvent]:
+) -> list[SessionEvent]:
     """The user's session that is not over, with what is known of its items; empty where there is none."""
     session = live_session(await last_events(service.pool, site.site, user_id, now), rules)
     if not session or now.timestamp() - (session[-1].timestamp or 0.0) > rules.pause_seconds:
