@@ -247,7 +247,7 @@ def _signals(site: SiteConfig, wish: Wish, activity: Activity, now: datetime) ->
     """The last events that count, newest first: those named in the request, then those we were told of."""
     if not wish.recent and not activity.events:
         return []
-    weights = {interaction.name: interaction.weight for interaction in site.interactions}
+    weights = site.weights
     told = [
         Signal(event.item_id, weights[event.event_type], event.timestamp)
         for event in activity.events

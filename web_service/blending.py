@@ -66,7 +66,10 @@ def online_candidates(
     if not repeats:
         for item_id, _, _ in signals:
             scores.pop(item_id, None)
-    for score, item_id in sorted(zip(map(neg, scores.values()), scores, strict=True)):
+    best_first = list(zip(map(neg, scores.values()), scores, strict=True))
+    heapify(best_first)  # few of many are shown: sorting them all would take longer
+    while best_first:
+        score, item_id = heappop(best_first)
         yield item_id, -score, "similar", _reasons(item_id, heard)
 
 

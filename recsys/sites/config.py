@@ -7,6 +7,7 @@ folder that owns the component checks the params, so this module stays light eno
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -294,6 +295,11 @@ class SiteConfig(Frozen):
     @property
     def event_types(self) -> tuple[str, ...]:
         return tuple(interaction.name for interaction in self.interactions)
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """How much an event of each type says, by type; asked for with every answer."""
+        return {interaction.name: interaction.weight for interaction in self.interactions}
 
     @property
     def on_trial(self) -> tuple[ComponentSpec, ...]:
