@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -19,7 +19,7 @@ from recsys.local.status import status
 from recsys.serving.lifecycle import live_release
 from recsys.serving.postgres import transaction
 from recsys.stages.context import open_context
-from tests.end_to_end.conftest import FIRST, start_chain, until, write_site
+from tests.end_to_end.conftest import DAYS, FIRST, start_chain, until, write_site
 from tests.monitoring.dashboards import questions
 
 pytestmark = pytest.mark.platform
@@ -150,11 +150,30 @@ def test_simulated_users_visit_and_every_reaction_arrives_once(web: httpx.Client
         assert cursor.fetchone() == (clicks,)
 
 
+def test_a_day_that_drifted_is_named_and_starts_a_training(web: httpx.Client, platform: Settings):
+    yaml = platform.sites_dir / f"{SITE}.yaml"
+    yaml.write_text(yaml.read_text() + "drift: {min_day_volume: 9}\n")  # so much as on no day
+    last = FIRST + timedelta(days=DAYS - 1)
+    with AirflowApi.connect(platform) as airflow:
+        before = {run.dag_run_id for run in airflow.runs(f"build_candidates__{SITE}")}
+        run = airflow.wait(airflow.trigger(f"watch_drift__{SITE}", partition_key=last.isoformat()), 120)
+        assert run.state == "success"
+        assert airflow.task_states(run) == {"watch": "success", "announce": "success"}
+        started = until(
+            lambda: {run.dag_run_id for run in airflow.runs(f"build_candidates__{SITE}")} - before, seconds=60
+        )
+    assert any("asset" in name for name in started)
+    report = json.loads(open_context(platform).blobs.get(f"drift/{SITE}/{last}.json"))
+    assert [check["name"] for check in report["checks"] if not check["passed"]] == ["a day's volume"]
+
+
 @pytest.mark.skipif(
     not all(map(shutil.which, ("prometheus", "prometheus-node-exporter", "prometheus-postgres-exporter"))),
     reason="Prometheus and its exporters are not installed (Debian: packages of these names)",
 )
 def test_every_panel_of_every_dashboard_has_something_to_show(web: httpx.Client, platform: Settings):
+    arms = [{"name": "live", "share": 0.5}, {"name": "plain", "share": 0.5, "mode": "popular"}]
+    assert web.post(f"/v1/{SITE}/experiments", json={"id": "calm", "arms": arms}).status_code == 201
     with httpx.Client(base_url=platform.prometheus_url, timeout=30) as prometheus:
 
         def empty() -> list[str]:

@@ -45,7 +45,8 @@ interactions:
   - {name: cart, weight: 3.0}
   - {name: purchase, weight: 5.0}
 serving: {exclude_bought: false}
-canary: {enabled: true, ramp: [0.4999], min_hours: 0, min_users: 60, min_lift: 0.0, expected_lift: 0.5, expected_harm: 1.0}
+canary:
+  {enabled: true, ramp: [0.4999], min_hours: 0, min_users: 60, min_lift: 0.0, expected_lift: 0.5, expected_harm: 1.0}
 """
 DAG = f"judge_experiments__{SITE}"
 SLATE = 20
