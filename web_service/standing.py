@@ -242,7 +242,7 @@ class Standing:
         for site, reader in self._readers.items():
             told = self._told.get(site)
             since = _earliest([reader.key, *(key for key in self._wanted if key.site == site)])
-            if told is None or site in self._unsure or not told.covers(reader.key):
+            if told is None or site in self._unsure or not told.covers(reader.key) or told.would_hold_more(since):
                 self._unsure.discard(site)
                 self._meanwhile = []
                 told = await read_told(connection, since)

@@ -74,6 +74,15 @@ def test_beyond_the_most_those_who_did_nothing_for_longest_are_left_to_postgres(
     assert told.events == 1
 
 
+def test_a_newer_release_makes_room_for_those_who_were_left_to_postgres():
+    told = Told(KEY, most=1)
+    told.event("anna", seen(1))
+    assert not told.would_hold_more(LATER), "everybody is here"
+    told.event("ben", seen(2))
+    assert told.would_hold_more(LATER)
+    assert not told.would_hold_more(KEY), "as much counts as before"
+
+
 def test_keeping_drops_what_counts_for_no_later_release():
     told = Told(KEY)
     told.event("anna", seen(1))
