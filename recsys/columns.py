@@ -244,3 +244,6 @@ REQUESTS_FAILED: Final = "requests_failed"
 LATENCY_MS: Final = "latency_ms"
 BEFORE: Final = "before"
 "What a user did before the experiment."
+
+HALF: Final = "half"
+"0 or 1: which half of the users, where each is judged by the other."

@@ -66,6 +66,16 @@ def start(
     show(change_experiment.start(site=site, definition=definition, by=operator(), reason=reason), as_json)
 
 
+@app.command("estimate")
+def estimate(
+    release_id: Annotated[str, typer.Argument(metavar="RELEASE_ID")], site: Site, as_json: AsJson = False
+) -> None:
+    """Says what a release would earn, from what the live one showed by chance; nobody sees it for that."""
+    from recsys.stages import estimate_release
+
+    show(estimate_release.run(site=site, release_id=release_id), as_json)
+
+
 @app.command("promote")
 def promote(
     experiment_id: ExperimentArgument,

@@ -4,13 +4,17 @@ from datetime import datetime
 from typing import Final
 
 from recsys.serving.postgres import Row, transaction
-from recsys.types import SiteId
+from recsys.types import ReleaseId, SiteId
 
 _READ: Final = """
 SELECT request_id, user_id, arm, item_ids, served_at FROM recsys.impression
 WHERE site = %s AND served_at >= %s AND served_at < %s ORDER BY served_at, request_id
 """
 
+_SHOWN_BY: Final = """
+SELECT request_id, user_id, item_ids FROM recsys.impression
+WHERE site = %s AND release_id = %s AND user_id IS NOT NULL ORDER BY served_at, request_id
+"""
 _ANSWERS: Final = """
 SELECT user_id, arm, served_at, took_ms::float8, false FROM recsys.impression
 WHERE site = %(site)s AND served_at >= %(start)s AND served_at < %(end)s AND took_ms IS NOT NULL
@@ -44,5 +48,17 @@ def read_answers(dsn: str, site: SiteId, start: datetime, end: datetime) -> list
     with transaction(dsn) as cursor:
         cursor.execute("SET LOCAL TIME ZONE 'UTC'")
         cursor.execute(_ANSWERS, {"site": site, "start": start, "end": end})
+        rows: list[Row] = cursor.fetchall()
+    return rows
+
+
+def read_shown_by(dsn: str, site: SiteId, release_id: ReleaseId) -> list[Row]:
+    """What one release showed to users with a name: request_id, user_id, item_ids.
+
+    Raises:
+        StoreError: no Postgres.
+    """
+    with transaction(dsn) as cursor:
+        cursor.execute(_SHOWN_BY, (site, release_id))
         rows: list[Row] = cursor.fetchall()
     return rows

@@ -2,10 +2,13 @@
 
 import logging
 
+from recsys.errors import NotEnoughData
 from recsys.serving import experiments, lifecycle
 from recsys.sites.canary_policy import canary_id
-from recsys.stages import change_release
+from recsys.sites.experiment import Experiment
+from recsys.stages import change_release, estimate_release
 from recsys.stages.context import StageContext
+from recsys.stages.experiment_outcomes import folder
 from recsys.types import ReleaseId, SiteId
 
 log = logging.getLogger(__name__)
@@ -35,7 +38,18 @@ def start_canary(context: StageContext, site: SiteId, release_id: ReleaseId, *, 
         if before.id != canary.id:
             log.info("release %s waits: experiment %s runs", release_id, before.id)
         return
+    _estimate(context, canary, release_id)
     experiments.start(context.dsn, canary, context.now(), by=by, reason=reason)
+
+
+def _estimate(context: StageContext, canary: Experiment, release_id: ReleaseId) -> None:
+    """What the release would earn lies beside the canary's report, where the live one explores."""
+    try:
+        found = estimate_release.run(site=canary.site, release_id=release_id, events=canary.events, context=context)
+    except NotEnoughData as why:
+        log.info("nothing is known of release %s before it is shown: %s", release_id, why)
+    else:
+        context.blobs.put(f"{folder(canary)}/off_policy.json", found.model_dump_json(indent=1).encode())
 
 
 def start_next_canary(context: StageContext, site: SiteId, *, by: str) -> None:
