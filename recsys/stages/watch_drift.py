@@ -34,10 +34,14 @@ MOST_PAIRS: Final = 20_000
 EARLIER: Final = 5
 """Releases before the live one whose variety is looked at."""
 DAY: Final = timedelta(days=1)
+PAST: Final = timedelta(days=35)
+"""A site to which nothing happened for so long is one of the past; before, its silence is told."""
 
 
 def run(*, site: SiteId, day: date | None = None, context: StageContext | None = None) -> DriftReport:
     """One UTC day is judged beside the weeks before it, and beside what the live release learned from.
+
+    Before the first release nothing is judged, nor where nothing has happened for weeks: a site of the past.
 
     The report lies in the data store, ``drift/<site>/<day>.json`` and ``drift/<site>/newest.json``.
 
@@ -55,15 +59,15 @@ def run(*, site: SiteId, day: date | None = None, context: StageContext | None =
     day = day or _last_day(context, site)
     as_of = datetime.combine(day, time(), UTC) + DAY
     log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(site))
-    checks = days.checks(
-        days.measure(log.interactions, as_of=as_of, days=JUDGED_DAYS, min_rows=config.drift.min_rows), config.drift
-    )
+    checks: list[Check] = []
     drifted: dict[str, Change] = {}
     scores: dict[str, Change] = {}
     live = _live(context, site)
-    if live is not None:
+    if live is not None and _is_alive(log, as_of):
+        measured = days.measure(log.interactions, as_of=as_of, days=JUDGED_DAYS, min_rows=config.drift.min_rows)
         drifted = _features(log, live, as_of)
         scores = _scores(context, config, live)
+        checks += days.checks(measured, config.drift)
         checks += features.checks(drifted, config.drift) + features.score_checks(scores, config.drift)
         checks += _of_releases(context, log, live, as_of)
     report = DriftReport(site=site, as_of=as_of, checks=tuple(checks), features=drifted, scores=scores)
@@ -77,6 +81,11 @@ def _last_day(context: StageContext, site: SiteId) -> date:
     if not committed:
         raise NotEnoughData(f"site {site}: found no committed day, expected at least one; ingest events first")
     return max(committed)
+
+
+def _is_alive(log: Log, as_of: datetime) -> bool:
+    newest = log.interactions[c.TIMESTAMP].max()
+    return isinstance(newest, datetime) and newest >= as_of - PAST
 
 
 def _live(context: StageContext, site: SiteId) -> ReleaseSummary | None:

@@ -77,6 +77,19 @@ def test_a_normal_week_raises_no_alarm(context):
     assert DriftReport.model_validate_json(kept) == report
 
 
+def test_before_the_first_release_nothing_is_judged(context):
+    with transaction(context.dsn) as cursor:
+        cursor.execute("DELETE FROM recsys.live_release")
+    assert watch_drift.run(site=SITE, context=context).checks == ()
+
+
+def test_a_site_of_the_past_is_left_alone_and_one_that_fell_silent_is_not(context):
+    end = FIRST + timedelta(days=DAYS)
+    assert watch_drift.run(site=SITE, day=end + timedelta(days=40), context=context).checks == ()
+    silent = watch_drift.run(site=SITE, day=end + timedelta(days=3), context=context)
+    assert "the newest event's age in hours" in alarms(silent)
+
+
 def test_a_day_on_which_habits_changed_is_named_with_its_features(context, monkeypatch):
     last = FIRST + timedelta(days=DAYS - 1)
     scan = type(context.datasets).read
