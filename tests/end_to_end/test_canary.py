@@ -144,7 +144,9 @@ def arms(platform: Settings, users: list[str]) -> dict[str, str]:
 
 
 def states(context: StageContext) -> dict[str, str]:
-    return {release.release_id: release.state for release in releases(context.dsn, SITE)}
+    """Of the three; the site's own clock may have begun a training, too."""
+    known = {release.release_id: release.state for release in releases(context.dsn, SITE)}
+    return {name: known[name] for name in ("plain", "worst", "best")}
 
 
 def kill_web(platform: Settings) -> None:
