@@ -6,7 +6,7 @@ and what is new, how old things are, whether releases narrow. What is not is nam
 starts where the site's `drift.retrain` wants it; else `announce` is skipped. A normal week raises nothing.
 
 * **By the clock**: three quarters of an hour after each ingestion of a whole day, for that day.
-* **One day by hand**: *Trigger* with the partition key `YYYY-MM-DD`, or `recsys stage watch_drift --site S --day D`.
+* **One day by hand**: *Trigger* with `as_of`, the midnight after it, or `recsys stage watch_drift --site S --day D`.
 """
 
 from datetime import timedelta
@@ -17,7 +17,7 @@ from recsys_airflow.assets import drift
 from recsys_airflow.defaults import policy
 from recsys_airflow.handover import tell_of_drift
 from recsys_airflow.notifiers import DriftNotifier
-from recsys_airflow.partitions import day_of
+from recsys_airflow.partitions import AS_OF_PARAMS, day_before
 from recsys_airflow.schedules import each_day
 from recsys_airflow.sites import usable_sites
 
@@ -27,18 +27,19 @@ def watch_drift(site):
     learned_again = drift(site.site)
 
     @task(on_success_callback=DriftNotifier(site.site))
-    def watch(site, dag_run):
+    def watch(site, dag_run, params):
         from recsys.stages import watch_drift as stage
 
-        report = stage.run(site=site, day=day_of(dag_run))
-        return {"reason": report.reason, "alarms": [check.name for check in report.alarms]}
+        day = day_before(dag_run, params)
+        report = stage.run(site=site, day=day)
+        return {"day": f"{day}", "reason": report.reason, "alarms": [check.name for check in report.alarms]}
 
     @task(outlets=[learned_again])
     def announce(report, retrain, *, outlet_events):
         tell_of_drift(report, outlet_events[learned_again], retrain=retrain)
 
     common = policy("watch_drift", doc=__doc__, site=site.site, longest=timedelta(hours=1))
-    with DAG(schedule=each_day(site), **common):
+    with DAG(schedule=each_day(site), params=AS_OF_PARAMS, **common):
         announce(watch(site.site), site.drift.retrain)
 
 

@@ -121,7 +121,8 @@ class DriftNotifier(Notifier):
         return f"{self.site}: {len(self._report(context)['alarms'])} checks for drift did not pass"
 
     def _body(self, context: Any) -> str:
-        return f"day: {context['dag_run'].partition_key}\n{self._report(context)['reason']}"
+        report = self._report(context)
+        return f"day: {report['day']}\n{report['reason']}"
 
     def _report(self, context: Any) -> dict[str, Any]:
         found: dict[str, Any] = context["ti"].xcom_pull(task_ids="watch")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from airflow.sdk import Param
@@ -67,6 +67,12 @@ def days_of(dag_run: Any, params: Mapping[str, Any]) -> tuple[date, int]:
             "expected one of them: a partition key for one day, start_date and days for a range"
         )
     return _parsed(start, "start_date"), days
+
+
+def day_before(dag_run: Any, params: Mapping[str, Any]) -> date:
+    """The last UTC day that was over: before ``as_of``, or before the run was due."""
+    moment = as_of(params) or dag_run.run_after
+    return moment.astimezone(UTC).date() - timedelta(days=1)
 
 
 def day_of(dag_run: Any) -> date:

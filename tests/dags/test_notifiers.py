@@ -166,10 +166,9 @@ def test_every_address_that_works_is_told_and_the_others_cost_a_warning(inbox, c
 
 
 def test_people_are_told_what_drifted_and_of_a_normal_day_nothing(inbox):
-    day = type("Run", (), {"partition_key": "2026-03-01"})()
-    report = {"alarms": ["a day's volume"], "reason": "Drift: a day's volume: 3, expected more."}
-    DriftNotifier("alpha")({"ti": AfterTheGate(watch=report), "dag_run": day})
-    DriftNotifier("alpha")({"ti": AfterTheGate(watch={"alarms": [], "reason": "No drift."}), "dag_run": day})
+    report = {"day": "2026-03-01", "alarms": ["a day's volume"], "reason": "Drift: a day's volume: 3, expected more."}
+    DriftNotifier("alpha")({"ti": AfterTheGate(watch=report)})
+    DriftNotifier("alpha")({"ti": AfterTheGate(watch={**report, "alarms": []})})
     [message] = inbox.messages
     assert message["title"] == "alpha: 1 checks for drift did not pass"
     assert message["message"] == "day: 2026-03-01\nDrift: a day's volume: 3, expected more."

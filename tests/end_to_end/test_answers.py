@@ -156,7 +156,9 @@ def test_a_day_that_drifted_is_named_and_starts_a_training(web: httpx.Client, pl
     last = FIRST + timedelta(days=DAYS - 1)
     with AirflowApi.connect(platform) as airflow:
         before = {run.dag_run_id for run in airflow.runs(f"build_candidates__{SITE}")}
-        run = airflow.wait(airflow.trigger(f"watch_drift__{SITE}", partition_key=last.isoformat()), 120)
+        run = airflow.wait(
+            airflow.trigger(f"watch_drift__{SITE}", {"as_of": f"{last + timedelta(days=1)}T00:00:00Z"}), 120
+        )
         assert run.state == "success"
         assert airflow.task_states(run) == {"watch": "success", "announce": "success"}
         started = until(
