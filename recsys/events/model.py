@@ -72,7 +72,7 @@ class Interaction(_OfUser):
     item_id: Id
     event_type: Id
     "One of the site's interaction names."
-    value: float | None = Field(default=None, strict=True, allow_inf_nan=False)
+    value: float | None = Field(default=None, allow_inf_nan=False)
     "Worth in the site's currency, or a rating; None where unknown."
     request_id: Id | None = None
     "The impression this answers; None when it happened outside a slate."
@@ -93,7 +93,7 @@ class ItemProperties(Frozen):
     title: Line | None = None
     text: Text | None = None
     category: Id | None = None
-    price: float | None = Field(default=None, ge=0, strict=True, allow_inf_nan=False)
+    price: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     "In the site's currency."
     available: StrictBool | None = None
     "False: the item is not shown."

@@ -41,6 +41,7 @@ class PostedInteraction(Interaction):
 
     event_id: EventId
     timestamp: Timestamp
+    value: float | None = Field(default=None, strict=True, allow_inf_nan=False)
 
 
 class PostedUpdate(ItemUpdate):
@@ -48,6 +49,7 @@ class PostedUpdate(ItemUpdate):
 
     event_id: EventId
     timestamp: Timestamp
+    price: float | None = Field(default=None, ge=0, strict=True, allow_inf_nan=False)
 
 
 def _kind(event: Any) -> str:
