@@ -21,21 +21,21 @@ interactions:
   - {{name: view, weight: 1.0, gain: 1}}
   - {{name: cart, weight: 3.0, gain: 2}}
   - {{name: purchase, weight: 5.0, gain: 3}}
-schedule: {{ingest_cron: {cron}}}
+schedule: {schedule}
 ranker: {{iterations: 40}}
 gate: {{min_users: 10}}
 """
 
 
-def far_cron() -> str:
-    """A moment of the day in two hours: Airflow runs at once what was due shortly before a site was added."""
-    later = datetime.now(UTC) + timedelta(hours=2)
-    return f"{later.minute} {later.hour} * * *"
+def far_schedule() -> str:
+    """Two hours and a half from now, and half an hour: Airflow runs at once what was due shortly before a site was added."""
+    later = datetime.now(UTC) + timedelta(hours=2, minutes=30)
+    return f"{{ingest_cron: {later.minute} {later.hour} * * *, train_minute: {later.minute}}}"
 
 
 def write_site(folder: Path, site: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{site}.yaml").write_text(YAML.format(site=site, cron=far_cron()))
+    (folder / f"{site}.yaml").write_text(YAML.format(site=site, schedule=far_schedule()))
 
 
 def until(look: Callable[[], T], *, seconds: float = PATIENCE) -> T:

@@ -31,7 +31,7 @@ from recsys.serving.lifecycle import activate, live_release, releases
 from recsys.sites import load_site
 from recsys.stages import publish_release
 from recsys.stages.context import StageContext, open_context
-from tests.end_to_end.conftest import far_cron, until
+from tests.end_to_end.conftest import far_schedule, until
 
 pytestmark = pytest.mark.platform
 
@@ -93,7 +93,7 @@ def publish(context: StageContext, name: str, folder: Path, rows: dict[str, int]
 def context(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> StageContext:
     """A site with popular items live, and two accepted releases that wait; the worst is the newest."""
     platform.sites_dir.mkdir(parents=True, exist_ok=True)
-    (platform.sites_dir / f"{SITE}.yaml").write_text(f"{YAML}schedule: {{ingest_cron: {far_cron()}}}\n")
+    (platform.sites_dir / f"{SITE}.yaml").write_text(f"{YAML}schedule: {far_schedule()}\n")
     context = open_context(platform)
     shop = Shop(ShopParams.model_validate(PARAMS))
     users, _ = shop.customers(today())
