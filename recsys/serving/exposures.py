@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from recsys.serving.postgres import Row, transaction
+from recsys.serving.postgres import Row, rows_in_utc, transaction
 from recsys.types import ReleaseId, SiteId
 
 _READ: Final = """
@@ -30,11 +30,7 @@ def read_slates(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[
     Raises:
         StoreError: no Postgres.
     """
-    with transaction(dsn) as cursor:
-        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-        cursor.execute(_READ, (site, start, end))
-        rows: list[Row] = cursor.fetchall()
-    return rows
+    return rows_in_utc(dsn, _READ, (site, start, end))
 
 
 def read_answers(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[Row]:
@@ -45,11 +41,7 @@ def read_answers(dsn: str, site: SiteId, start: datetime, end: datetime) -> list
     Raises:
         StoreError: no Postgres.
     """
-    with transaction(dsn) as cursor:
-        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-        cursor.execute(_ANSWERS, {"site": site, "start": start, "end": end})
-        rows: list[Row] = cursor.fetchall()
-    return rows
+    return rows_in_utc(dsn, _ANSWERS, {"site": site, "start": start, "end": end})
 
 
 def read_shown_by(dsn: str, site: SiteId, release_id: ReleaseId) -> list[Row]:

@@ -9,7 +9,7 @@ import asyncpg
 
 from recsys.events.model import Interaction
 from recsys.serving.contracts import Erased
-from recsys.serving.postgres import Row, transaction
+from recsys.serving.postgres import Row, rows_in_utc, transaction
 from recsys.serving.telling import NEWS
 from recsys.types import EventId, SiteId, UserId
 
@@ -135,11 +135,7 @@ def read_events(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[
     Raises:
         StoreError: no Postgres.
     """
-    with transaction(dsn) as cursor:
-        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-        cursor.execute(_READ_EVENTS, (site, start, end))
-        rows: list[Row] = cursor.fetchall()
-    return rows
+    return rows_in_utc(dsn, _READ_EVENTS, (site, start, end))
 
 
 def count_events(dsn: str, site: SiteId, start: datetime, end: datetime, *, hourly: bool) -> dict[datetime, int]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import asyncpg
 from pydantic import PositiveInt
 
-from recsys.serving.postgres import Row, transaction
+from recsys.serving.postgres import Row, rows_in_utc, transaction
 from recsys.types import Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
 
 _INSERT: Final = """
@@ -131,8 +131,4 @@ def read_impressions(dsn: str, site: SiteId, start: datetime, end: datetime) -> 
     Raises:
         StoreError: no Postgres.
     """
-    with transaction(dsn) as cursor:
-        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-        cursor.execute(_READ_ALL, (site, start, end))
-        rows: list[Row] = cursor.fetchall()
-    return rows
+    return rows_in_utc(dsn, _READ_ALL, (site, start, end))

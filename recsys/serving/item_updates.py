@@ -8,7 +8,7 @@ import asyncpg
 
 from recsys.events.model import ItemUpdate, as_json_object
 from recsys.serving.feedback import Recorded
-from recsys.serving.postgres import Row, transaction
+from recsys.serving.postgres import Row, rows_in_utc
 from recsys.serving.telling import NEWS
 from recsys.types import EventId, SiteId
 
@@ -84,8 +84,4 @@ def read_item_updates(dsn: str, site: SiteId, start: datetime, end: datetime) ->
     Raises:
         StoreError: no Postgres.
     """
-    with transaction(dsn) as cursor:
-        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-        cursor.execute(_READ, (site, start, end))
-        rows: list[Row] = cursor.fetchall()
-    return rows
+    return rows_in_utc(dsn, _READ, (site, start, end))

@@ -1,6 +1,6 @@
 """One way to open a transaction on the serving database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from recsys.errors import StoreError
 
 CONNECT_SECONDS = 10
 
-__all__ = ["Cursor", "Row", "autocommit", "server_time", "transaction"]
+__all__ = ["Cursor", "Row", "autocommit", "rows_in_utc", "server_time", "transaction"]
 
 Row = tuple[Any, ...]
 
@@ -58,6 +58,19 @@ def _connected(dsn: str) -> Iterator[Connection]:
     finally:
         if connection is not None:
             connection.close()
+
+
+def rows_in_utc(dsn: str, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
+    """Everything that a query finds; its times are in UTC.
+
+    Raises:
+        StoreError: Postgres cannot be reached, or refuses the statement.
+    """
+    with transaction(dsn) as cursor:
+        cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+        cursor.execute(statement, values)
+        rows: list[Row] = cursor.fetchall()
+    return rows
 
 
 def server_time(dsn: str) -> datetime:
