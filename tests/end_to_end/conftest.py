@@ -28,7 +28,7 @@ gate: {{min_users: 10}}
 
 
 def far_schedule() -> str:
-    """Two hours and a half from now, and half an hour: Airflow runs at once what was due shortly before a site was added."""
+    """Two hours and a half from now: Airflow runs at once what was due shortly before a site was added."""
     later = datetime.now(UTC) + timedelta(hours=2, minutes=30)
     return f"{{ingest_cron: {later.minute} {later.hour} * * *, train_minute: {later.minute}}}"
 
