@@ -1,49 +1,26 @@
 """A predictor of a site: learned, judged on what came later, logged to MLflow, released where the gate lets it."""
 
-import json
 import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final
 
 import polars as pl
-from pydantic import AwareDatetime
 
 from recsys.errors import NotEnoughData
-from recsys.predictors.gate import Decision, decide
-from recsys.predictors.quality import ProbabilityQuality, probability_quality
+from recsys.predictors.gate import decide
+from recsys.predictors.quality import probability_quality
 from recsys.releases import files as f
-from recsys.releases.identity import code_version
 from recsys.releases.moments import Log
-from recsys.releases.predictor_tracking import log_predictor
-from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle
 from recsys.sites import SiteConfig
-from recsys.stages import predictor_contests, publish_predictor
+from recsys.stages import predictor_contests, publish_predictor, release_predictor
 from recsys.stages.context import StageContext, open_context
-from recsys.types import Frozen, ReleaseId, SiteId
+from recsys.stages.predictor_report import Predictor, PredictorReport
+from recsys.types import SiteId
 
-Predictor = Literal["intent", "ctr"]
-BY: Final = "stage train_predictor"
 CONTESTS: Final = {"intent": predictor_contests.of_intent, "ctr": predictor_contests.of_ctr}
-
-
-class PredictorReport(Frozen):
-    """What was trained, and what became of it."""
-
-    site: SiteId
-    surface: Predictor
-    release_id: ReleaseId
-    as_of: AwareDatetime
-    state: str
-    "live, or refused; retired where the same model was live before and another is now."
-    decision: Decision
-    learned_rows: int
-    quality: dict[str, ProbabilityQuality]
-    "By contestant, on the same later rows."
-    model_version: str
-    mlflow_run_id: str
 
 
 def run(
@@ -90,9 +67,7 @@ def run(
             model_version=version,
             mlflow_run_id="",
         )
-        run_id = _tracked(context, config, report, made)
-        report = report.model_copy(update={"mlflow_run_id": run_id})
-        return report.model_copy(update={"state": _released(context, report, made)})
+        return release_predictor.run(context, config, report, made)
 
 
 def _end(context: StageContext, site: SiteId) -> datetime:
@@ -119,50 +94,3 @@ def _live_model(context: StageContext, site: SiteId, surface: Predictor, folder:
         return None
     f.ReleaseFiles(context.blobs, site, live.release_id).get_folder(publish_predictor.MODEL, folder)
     return folder
-
-
-def _tracked(context: StageContext, config: SiteConfig, report: PredictorReport, folder: Path) -> str:
-    policy = getattr(config.predictors, report.surface)
-    metrics = {
-        f"{name.replace(' ', '_')}.{metric}": value
-        for name, quality in report.quality.items()
-        for metric, value in quality.model_dump(exclude={"curve"}).items()
-        if value is not None
-    }
-    return log_predictor(
-        Tracking(context.tracking_uri, report.site),
-        report.release_id,
-        surface=report.surface,
-        params={**policy.model_dump(), "as_of": report.as_of, "code_version": code_version()},
-        metrics=metrics,
-        curves={name: [(each.predicted, each.observed) for each in of.curve] for name, of in report.quality.items()},
-        report=report.model_dump(mode="json"),
-        folder=folder,
-    )
-
-
-def _released(context: StageContext, report: PredictorReport, folder: Path) -> str:
-    """The release is recorded with its files; accepted, it is in Postgres and live. Its state."""
-    site, release_id = report.site, report.release_id
-    store = f.ReleaseFiles(context.blobs, site, release_id)
-    files: dict[str, Any] = store.put_folder(publish_predictor.MODEL, folder)
-    described = json.loads(report.model_dump_json(exclude={"state"}))
-    store.put_json(f.REPORT, described)
-    state = lifecycle.record_release(
-        context.dsn,
-        site,
-        release_id,
-        as_of=report.as_of,
-        at=context.now(),
-        state="gated" if report.decision.accepted else "refused",
-        reason=report.decision.reason,
-        report=described,
-        manifest={"files": files, "model_version": report.model_version, "mlflow_run_id": report.mlflow_run_id},
-        surface=report.surface,
-        by=BY,
-    )
-    if state != "gated":
-        return state
-    publish_predictor.run(site=site, release_id=release_id, by=BY, context=context)
-    lifecycle.activate(context.dsn, site, release_id, context.now(), by=BY, reason=report.decision.reason)
-    return "live"
