@@ -56,10 +56,10 @@ def of_intent(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) ->
     fitted = fit_intent(earlier, rules, policy, rng=np.random.default_rng(policy.seed))
     judged = prefixes_of(later, rules)
     table = judged.examples.table
-    said = {MODEL: fitted.model.scorer.predict(table)}
+    said = {MODEL: fitted.model.scorer.along(table, judged.session)}
     said |= {name: rival.predict(table) for name, rival in fitted.baselines.items()}
     if live is not None and (before := _intent(live)) is not None and before.rules == rules:
-        said[LIVE] = before.scorer.predict(table)
+        said[LIVE] = before.scorer.along(table, judged.session)
     return Contest(fitted.model, len(fitted.examples), judged.examples.labels, said, judged.session)
 
 

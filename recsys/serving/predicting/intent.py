@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from recsys.errors import FeatureMismatch
 from recsys.serving.predicting.scorer import Scorer
@@ -16,10 +16,42 @@ if TYPE_CHECKING:
 RULES, RATE = "rules", "rate"
 
 
+class SessionScorer(Protocol):
+    """What scores the beginnings of sessions, whatever kind of model it is.
+
+    Attributes:
+        features: names of the table's columns, those of ``feature_names``.
+        threshold: the probability from which on a session is taken for one that buys, where a yes or no is asked for.
+        told: what ``PurchaseIntent`` wants to remember beside the model: JSON.
+        version: 16 hexadecimal digits over the model's files; empty before they are saved.
+    """
+
+    features: tuple[str, ...]
+    threshold: float
+    told: dict[str, Any]
+    version: str
+
+    @property
+    def remembers(self) -> bool:
+        """Whether it reads a session event by event; otherwise the row after the last event is all it needs."""
+
+    def along(self, table: "NDArray[np.float32]", session: "NDArray[np.int64]") -> "NDArray[np.float64]":
+        """One probability per row, of which no later row of its session knows anything.
+
+        Args:
+            table: the features after an event, float32, shape (rows, features). Rows of one session stand together,
+                earlier events first; for a scorer that remembers none is left out.
+            session: of which session each row is.
+        """
+
+    def save(self, folder: Path) -> str:
+        """Writes the model's files into ``folder``, made when absent; its version."""
+
+
 class PurchaseIntent:
     """A fitted model of purchase intent, as it is trained, judged and served."""
 
-    def __init__(self, rules: SessionRules, scorer: Scorer, *, rate: float) -> None:
+    def __init__(self, rules: SessionRules, scorer: SessionScorer, *, rate: float) -> None:
         if scorer.features != feature_names(rules):
             raise FeatureMismatch(
                 "found a model of other features than this version makes of a session; train the predictor again"
@@ -36,14 +68,26 @@ class PurchaseIntent:
             sessions: what happened so far, oldest first, as ``live_session`` gives it; may be empty, and may tell event
                 types alone. Event types the site has not are left out.
         """
-        live = [live_session(session, self.rules) for session in sessions]
-        said = self.scorer.predict(self._table(live))
-        said[[not session for session in live]] = self.rate
+        import numpy as np
+
+        walks = [self._walk(session) for session in sessions]
+        lengths = np.array([len(walk) for walk in walks], dtype=np.int64)
+        said = np.full(len(walks), self.rate)
+        if lengths.any():
+            table = np.array([row for walk in walks for row in walk], dtype=np.float32)
+            along = self.scorer.along(table, np.repeat(np.arange(len(walks)), lengths))
+            said[lengths > 0] = along[np.cumsum(lengths)[lengths > 0] - 1]
         return said
 
     def table(self, sessions: Sequence[Sequence[SessionEvent]]) -> "NDArray[np.float32]":
-        """The features of each session after its last event, float32, shape (sessions, features)."""
-        return self._table([live_session(session, self.rules) for session in sessions])
+        """The features of each session after its last event, float32, shape (sessions, features).
+
+        Every session has an event of a type that the site has, and its last one has bought nothing.
+        """
+        import numpy as np
+
+        rows = [self._walk(session)[-1] for session in sessions]
+        return np.array(rows, dtype=np.float32).reshape(len(rows), len(self.scorer.features))
 
     def save(self, folder: Path) -> str:
         """Writes the model's files into ``folder``; its version."""
@@ -52,7 +96,7 @@ class PurchaseIntent:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model saved in ``folder``.
+        """The model saved in ``folder``, of whichever kind it is.
 
         Raises:
             ReleaseError: a file is missing.
@@ -65,14 +109,12 @@ class PurchaseIntent:
     def version(self) -> str:
         return self.scorer.version
 
-    def _table(self, live: Sequence[Sequence[SessionEvent]]) -> "NDArray[np.float32]":
-        import numpy as np
-
-        rows = [self._features(session) for session in live]
-        return np.asarray(rows, dtype=np.float32).reshape(len(rows), len(self.scorer.features))
-
-    def _features(self, live: Sequence[SessionEvent]) -> list[float]:
-        walk = SessionWalk(self.rules)
-        for event in live:
+    def _walk(self, session: Sequence[SessionEvent]) -> list[list[float]]:
+        """The features after each event of a live session, or, where that says it all, after its last alone."""
+        walk, rows = SessionWalk(self.rules), []
+        live = live_session(session, self.rules)
+        for place, event in enumerate(live, start=1):
             walk.add(event)
-        return walk.features()
+            if self.scorer.remembers or place == len(live):
+                rows.append(walk.features())
+        return rows

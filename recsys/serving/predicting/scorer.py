@@ -34,6 +34,8 @@ class Scorer:
         version: 16 hexadecimal digits over the model's files; empty before they are saved.
     """
 
+    remembers: Final = False
+
     def __init__(
         self,
         model: "CatBoost",
@@ -69,6 +71,10 @@ class Scorer:
             return np.empty(0)
         trees: NDArray[np.float64] = self.model.predict(table, thread_count=2 if len(table) >= AT_ONCE else 1)
         return probability(self.mixture.score(table, trees), self.calibration)
+
+    def along(self, table: "NDArray[np.float32]", session: "NDArray[np.int64]") -> "NDArray[np.float64]":
+        """As ``predict``: a row says all there is to know of its session."""
+        return self.predict(table)
 
     def save(self, folder: Path, *, beside: "Sequence[str]" = ()) -> str:
         """Writes ``model.cbm`` and ``predictor.json`` into ``folder``, made when absent; the version.
