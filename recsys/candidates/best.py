@@ -11,11 +11,10 @@ from recsys import columns as c
 from recsys.candidates.generator import CANDIDATES, SESSION_CANDIDATES
 from recsys.candidates.history import positions
 from recsys.cores import cores
+from recsys.serving.continuing.best import settled
 
 BLOCK_CELLS = 4_000_000
 "Scores that a thread holds at a time: 16 MB, and a few times that while the best are chosen."
-NOISE_BITS = 7
-"Of the 24 bits of a score: sums in another order differ there."
 
 Scores = NDArray[np.float32]
 "float32 on purpose: what differs further down is rounding noise of the machine, and must not break ties."
@@ -38,14 +37,6 @@ def best_columns(scores: Scores, k: int) -> tuple[NDArray[np.int64], NDArray[np.
     columns = width - 1 - (best & (2**32 - 1))
     rows, places = np.nonzero(np.isfinite(np.take_along_axis(scores, columns, axis=1)))
     return rows, columns[rows, places]
-
-
-def settled(scores: Scores) -> Scores:
-    """The scores without the bits that are noise: relative steps of 2⁻¹⁷, so that what should tie does."""
-    bits = np.ascontiguousarray(scores, dtype=np.float32).view(np.uint32)
-    rounded = (bits + np.uint32(1 << (NOISE_BITS - 1))) & np.uint32(0xFFFFFFFF ^ ((1 << NOISE_BITS) - 1))
-    settled: Scores = rounded.view(np.float32)
-    return settled
 
 
 def best_items(

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat
 
 from recsys import columns as c
-from recsys.candidates.best import ScoreBlock, Scores, best_columns, best_items, settled
+from recsys.candidates.best import ScoreBlock, Scores, best_columns, best_items
 from recsys.candidates.generator import EVERYTHING, SESSION_CANDIDATES, SIMILAR, Asked, State
 from recsys.candidates.history import History, positions
 from recsys.errors import NotFittedError
+from recsys.serving.continuing.best import settled
 from recsys.types import Frozen, ItemId, UserId
 
 SIMILAR_BLOCK = 512
