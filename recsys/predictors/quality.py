@@ -1,12 +1,15 @@
 """How good probabilities are; docs/metrics.md gives each formula, its range and its pitfalls."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from recsys.errors import DataError
+from recsys.predictors.contest import Quality
+from recsys.predictors.curves import Curves
 from recsys.types import Frozen
 
 Probabilities = NDArray[np.float64]
@@ -27,7 +30,7 @@ class CalibrationBin(Frozen):
     rows: int
 
 
-class ProbabilityQuality(Frozen):
+class ProbabilityQuality(Quality):
     """Metrics of one set of probabilities; None where a metric needs both kinds of rows and there is one."""
 
     rows: int
@@ -45,6 +48,22 @@ class ProbabilityQuality(Frozen):
     recall: float
     f1: float
     curve: tuple[CalibrationBin, ...]
+
+    def metrics(self) -> dict[str, float]:
+        return {name: value for name, value in self.model_dump(exclude={"curve"}).items() if value is not None}
+
+    @classmethod
+    def curves(cls, contestants: Mapping[str, Self]) -> Curves:
+        return Curves(
+            name="calibration",
+            title="Calibration on later rows",
+            x="predicted",
+            y="observed",
+            lines={
+                name: [(each.predicted, each.observed) for each in found.curve] for name, found in contestants.items()
+            },
+            diagonal=True,
+        )
 
 
 def probability_quality(labels: Labels, probabilities: Probabilities, *, threshold: float = 0.5) -> ProbabilityQuality:

@@ -1,17 +1,16 @@
 """The MLflow run of a predictor's training: how good it is, beside what it had to beat, and the model's files."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
 
+from recsys.predictors.curves import Curves
 from recsys.releases.tracking import RELEASE, Tracking
 from recsys.types import ReleaseId
 
-CURVE: Final = "calibration.png"
 REPORT: Final = "predictor_report.json"
-Point = tuple[float, float]
 
 
 def log_predictor(
@@ -21,7 +20,7 @@ def log_predictor(
     surface: str,
     params: Mapping[str, Any],
     metrics: Mapping[str, float],
-    curves: Mapping[str, Sequence[Point]],
+    curves: Curves,
     report: dict[str, Any],
     folder: Path,
 ) -> str:
@@ -30,10 +29,10 @@ def log_predictor(
     Args:
         tracking: the site's.
         release_id: names the run; also its tag.
-        surface: intent or ctr; a tag.
+        surface: which predictor; a tag.
         params: hyperparameters, hashes, code version.
         metrics: final values by name.
-        curves: mean probability and share of successes, bin by bin, by contestant.
+        curves: the figure of all contestants.
         report: what the gate looked at, as JSON.
         folder: of the model's files.
     """
@@ -45,24 +44,25 @@ def log_predictor(
     with redirect_stdout(sys.stderr), mlflow.start_run(run_name=release_id, tags=tags) as run:
         mlflow.log_params(dict(params))
         mlflow.log_metrics(dict(metrics))
-        mlflow.log_figure(_calibration_plot(curves), CURVE)
+        mlflow.log_figure(_drawn(curves), f"{curves.name}.png")
         mlflow.log_dict(report, REPORT)
         mlflow.log_artifacts(str(folder), "model")
     run_id: str = run.info.run_id
     return run_id
 
 
-def _calibration_plot(curves: Mapping[str, Sequence[Point]]) -> Any:
+def _drawn(curves: Curves) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
-    highest = max(max(point) for points in curves.values() for point in points)
-    axes.plot([0, highest], [0, highest], color="grey", linestyle=":")
-    for name, points in curves.items():
+    if curves.diagonal:
+        highest = max(max(point) for points in curves.lines.values() for point in points)
+        axes.plot([0, highest], [0, highest], color="grey", linestyle=":")
+    for name, points in curves.lines.items():
         axes.plot(*zip(*points, strict=True), marker="o", label=name)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("observed")
-    axes.set_title("Calibration on later rows")
+    axes.set_xlabel(curves.x)
+    axes.set_ylabel(curves.y)
+    axes.set_title(curves.title)
     axes.legend()
     return figure

@@ -1,20 +1,18 @@
 """A predictor, fitted on the earlier part of the log, and what it and its rivals say of the later part."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recsys.errors import ConfigError, FeatureMismatch
 from recsys.predictors.ctr import fit_ctr, impression_rows, latest, read_rows
 from recsys.predictors.ctr.judging import contestants
 from recsys.predictors.ctr.rows import coded
-from recsys.predictors.gate import MODEL
+from recsys.predictors.gate import LIVE, MODEL
 from recsys.predictors.intent import fit_intent, hold_back, prefixes_of, read_sessions
-from recsys.predictors.quality import Labels, Probabilities
+from recsys.predictors.probability_contest import ProbabilityContest
 from recsys.releases.moments import Log
 from recsys.serving.predicting.clicks import ClickProbability
 from recsys.serving.predicting.intent import PurchaseIntent
@@ -23,24 +21,9 @@ from recsys.sites import SiteConfig
 
 JUDGED: Final = 0.2
 """Share of sessions or rows, the latest, that nothing is learned from: predictors are judged on them."""
-LIVE: Final = "live"
 
 
-@dataclass(frozen=True)
-class Contest:
-    """What a gate decides on."""
-
-    model: PurchaseIntent | ClickProbability
-    learned: int
-    "Rows that the trees learned from."
-    labels: Labels
-    said: dict[str, Probabilities]
-    "By contestant; ``live`` where something is live that looks at what there still is."
-    groups: NDArray[np.int64]
-    "Rows of one group are not independent."
-
-
-def of_intent(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -> Contest:
+def of_intent(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -> ProbabilityContest:
     """Sessions; ``live`` is the folder of the model that is live.
 
     Raises:
@@ -60,10 +43,10 @@ def of_intent(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) ->
     said |= {name: rival.predict(table) for name, rival in fitted.baselines.items()}
     if live is not None and (before := _intent(live)) is not None and before.rules == rules:
         said[LIVE] = before.scorer.along(table, judged.session)
-    return Contest(fitted.model, len(fitted.examples), judged.examples.labels, said, judged.session)
+    return ProbabilityContest(fitted.model, len(fitted.examples), judged.examples.labels, said, judged.session)
 
 
-def of_ctr(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -> Contest:
+def of_ctr(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -> ProbabilityContest:
     """Impressions, or the rows of the site's file; ``live`` is the folder of the model that is live.
 
     Raises:
@@ -86,7 +69,7 @@ def of_ctr(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -> Co
         columns = before.reader.with_times(coded(later, before.columns))
         said[LIVE] = before.scorer.predict(before.encoder.table(columns))
     labels = later[policy.label].to_numpy().astype(np.bool_)
-    return Contest(fitted.model, len(fitted.examples), labels, said, np.arange(later.height))
+    return ProbabilityContest(fitted.model, len(fitted.examples), labels, said, np.arange(later.height))
 
 
 def _intent(folder: Path) -> PurchaseIntent | None:

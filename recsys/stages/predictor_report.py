@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, SerializeAsAny
 
+from recsys.predictors.contest import Quality
+from recsys.predictors.curves import Curves
 from recsys.predictors.gate import Decision
-from recsys.predictors.quality import ProbabilityQuality
-from recsys.releases.predictor_tracking import Point
 from recsys.types import Frozen, ReleaseId, SiteId
 
 Predictor = Literal["intent", "ctr"]
@@ -23,20 +23,20 @@ class PredictorReport(Frozen):
     "live, or refused; retired where the same model was live before and another is now."
     decision: Decision
     learned_rows: int
-    quality: dict[str, ProbabilityQuality]
+    quality: dict[str, SerializeAsAny[Quality]]
     "By contestant, on the same later rows."
     model_version: str
     mlflow_run_id: str
 
     def metrics(self) -> dict[str, float]:
-        """Final values by contestant and name, as a run in MLflow has them; those that nothing defines are left out."""
+        """Final values by contestant and name, as a run in MLflow has them."""
         return {
             f"{name.replace(' ', '_')}.{metric}": value
             for name, quality in self.quality.items()
-            for metric, value in quality.model_dump(exclude={"curve"}).items()
-            if value is not None
+            for metric, value in quality.metrics().items()
         }
 
-    def curves(self) -> dict[str, list[Point]]:
-        """Mean probability and share of successes, bin by bin, by contestant."""
-        return {name: [(each.predicted, each.observed) for each in of.curve] for name, of in self.quality.items()}
+    def curves(self) -> Curves:
+        """The figure of all contestants."""
+        kind = type(next(iter(self.quality.values())))
+        return kind.curves(self.quality)

@@ -1,6 +1,7 @@
 """A predictor of a site: learned, judged on what came later, logged to MLflow, released where the gate lets it."""
 
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,8 +10,7 @@ from typing import Final
 import polars as pl
 
 from recsys.errors import NotEnoughData
-from recsys.predictors.gate import decide
-from recsys.predictors.quality import probability_quality
+from recsys.predictors.contest import Contest
 from recsys.releases import files as f
 from recsys.releases.moments import Log
 from recsys.serving import lifecycle
@@ -20,7 +20,11 @@ from recsys.stages.context import StageContext, open_context
 from recsys.stages.predictor_report import Predictor, PredictorReport
 from recsys.types import SiteId
 
-CONTESTS: Final = {"intent": predictor_contests.of_intent, "ctr": predictor_contests.of_ctr}
+Prepare = Callable[[SiteConfig, Log, datetime, Path | None], Contest]
+CONTESTS: Final[Mapping[Predictor, Prepare]] = {
+    "intent": predictor_contests.of_intent,
+    "ctr": predictor_contests.of_ctr,
+}
 
 
 def run(
@@ -50,8 +54,7 @@ def run(
         made = Path(name) / "made"
         version = contest.model.save(made)
         release_id = f"{site}-{surface}-{as_of:%Y%m%dT%H%M}-{version[:8]}"
-        decision = decide(contest.labels, contest.said, contest.groups)
-        threshold = contest.model.scorer.threshold
+        decision = contest.decide()
         report = PredictorReport(
             site=site,
             surface=surface,
@@ -60,10 +63,7 @@ def run(
             state="gated" if decision.accepted else "refused",
             decision=decision,
             learned_rows=contest.learned,
-            quality={
-                each: probability_quality(contest.labels, said, threshold=threshold)
-                for each, said in contest.said.items()
-            },
+            quality=dict(contest.quality()),
             model_version=version,
             mlflow_run_id="",
         )

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from recsys.predictors.gate import decide
+from recsys.predictors.gate import Measure, decide
+from recsys.predictors.quality import row_log_loss
 
 ROWS = 20_000
+LOG_LOSS = Measure("log-loss", "lower")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,12 @@ def drawn():
 def against(drawn, said, **rivals):
     labels = drawn[1]
     contestants = {"model": said, "base rate": np.full(ROWS, labels.mean()), **rivals}
-    return decide(labels, contestants, np.arange(ROWS))
+    return judged(labels, contestants, np.arange(ROWS))
+
+
+def judged(labels, said, groups):
+    losses = {name: row_log_loss(labels, each) for name, each in said.items()}
+    return decide(losses, groups, measure=LOG_LOSS, floor="base rate")
 
 
 def test_the_truth_is_accepted_beside_itself(drawn):
@@ -48,7 +55,19 @@ def test_rows_of_one_session_count_as_one(drawn):
     """The same rows ten times are no more sure than once."""
     truth, labels = drawn
     said = {"model": truth, "base rate": np.full(ROWS, labels.mean())}
-    once = decide(labels, said, np.arange(ROWS)).against["base rate"]
+    once = judged(labels, said, np.arange(ROWS)).against["base rate"]
     repeated = {name: np.tile(each, 10) for name, each in said.items()}
-    grouped = decide(np.tile(labels, 10), repeated, np.tile(np.arange(ROWS), 10)).against["base rate"]
+    grouped = judged(np.tile(labels, 10), repeated, np.tile(np.arange(ROWS), 10)).against["base rate"]
     assert grouped.model_dump() == pytest.approx(once.model_dump())
+
+
+def test_where_higher_is_better_the_higher_one_wins():
+    rng = np.random.default_rng(3)
+    low, high = rng.random(ROWS), rng.random(ROWS) + 0.1
+    rank, groups = Measure("reciprocal rank", "higher"), np.arange(ROWS)
+    won = decide({"model": high, "popularity": low}, groups, measure=rank, floor="popularity")
+    assert won.accepted
+    assert "above that of popularity" in won.reason
+    lost = decide({"model": low, "popularity": low - 1, "live": high}, groups, measure=rank, floor="popularity")
+    assert not lost.accepted
+    assert "above that of live, which is surely lower" in lost.reason
