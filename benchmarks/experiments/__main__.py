@@ -1,9 +1,10 @@
 """How often experiments are decided rightly, how soon, and how far off-policy estimates are from the truth.
 
-    python -m benchmarks.experiments [aa|lift|harm|bandit …] [--runs N] [--bandit FOLDER]
+    python -m benchmarks.experiments [aa|lift|harm|careful|bandit …] [--runs N] [--bandit FOLDER]
 
-``aa``, ``lift`` and ``harm`` simulate experiments of two weeks that are looked at every hour; ``bandit`` reads the Open
-Bandit data (``random/all/all.csv`` and ``bts/all/all.csv``). Prints Markdown tables.
+``aa``, ``lift``, ``harm`` and ``careful`` simulate experiments of two weeks that are looked at every hour, the last
+with a ramp that waits for proof; ``bandit`` reads the Open Bandit data (``random/all/all.csv`` and
+``bts/all/all.csv``). Prints Markdown tables.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.experiments import bandit, trials
 
-PARTS = ("aa", "lift", "harm", "bandit")
+PARTS = ("aa", "lift", "harm", "careful", "bandit")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ TRIED = Experiment(
     min_hours=72,
     max_hours=14 * 24,
 )
+CAREFUL = TRIED.model_copy(update={"unproven_share": 0.05})
 EQUAL = {
     "3,000 users": World(users=3000),
     "500 users": World(users=500),
@@ -26,6 +27,12 @@ EQUAL = {
     "20,000 users, who come seldom": World(users=20_000, visits=1.5),
 }
 HOME = World(users=40_000)
+UNEQUAL = {
+    "lift": ("True lifts", TRIED, (0.02, 0.05, 0.1, 0.2)),
+    "harm": ("Harms", TRIED, (-0.05, -0.1, -0.2, -0.3, -0.5)),
+    "careful": ("A ramp that waits for proof", CAREFUL, (-0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2)),
+}
+"""By part: title, experiment, true lifts."""
 
 
 def measure(part: str, runs: int) -> None:
@@ -36,28 +43,31 @@ def measure(part: str, runs: int) -> None:
         print("| users | promoted or aborted | interval has 0 at the end | median half width at the end |")
         print("| --- | --- | --- | --- |")
         for name, world in EQUAL.items():
-            found = _trials(world, 0.0, runs, ramp=False, rng=rng)
+            found = _trials(world, 0.0, runs, TRIED, ramp=False, rng=rng)
             wrong = mean(trial.decision.outcome != "inconclusive" for trial in found)
             width = median((trial.series.high[-1] - trial.series.low[-1]) / 2 for trial in found)
             print(f"| {name} | {wrong:.1%} | {_covered(found, 0.0):.1%} | {width:.1%} |")
         return
-    lifts = (0.02, 0.05, 0.1, 0.2) if part == "lift" else (-0.05, -0.1, -0.2, -0.3, -0.5)
-    what = "True lifts" if part == "lift" else "Harms"
+    what, tried, lifts = UNEQUAL[part]
     print(f"\n#### {what}: {runs // 10:,} experiments each, {HOME.users:,} users\n")
     print("| true lift | promoted | aborted | inconclusive | median hours | saw it, mean | most | interval has truth |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for lift in lifts:
-        print(_row(lift, _trials(HOME, lift, runs // 10, ramp=True, rng=rng)))
+        print(_row(lift, _trials(HOME, lift, runs // 10, tried, ramp=True, rng=rng)))
 
 
-def _trials(world: World, lift: float, runs: int, *, ramp: bool, rng: np.random.Generator) -> list[Trial]:
-    return [trial for batch in _batches(world, lift, runs, ramp, rng) for trial in batch]
+def _trials(
+    world: World, lift: float, runs: int, tried: Experiment, *, ramp: bool, rng: np.random.Generator
+) -> list[Trial]:
+    return [trial for batch in _batches(world, lift, runs, tried, ramp, rng) for trial in batch]
 
 
-def _batches(world: World, lift: float, runs: int, ramp: bool, rng: np.random.Generator) -> Iterator[list[Trial]]:
+def _batches(
+    world: World, lift: float, runs: int, tried: Experiment, ramp: bool, rng: np.random.Generator
+) -> Iterator[list[Trial]]:
     at_once = max(1, AT_ONCE // world.users)
     for start in range(0, runs, at_once):
-        yield run(TRIED, world, [lift] * min(at_once, runs - start), ramp=ramp, rng=rng)
+        yield run(tried, world, [lift] * min(at_once, runs - start), ramp=ramp, rng=rng)
 
 
 def _row(lift: float, found: list[Trial]) -> str:

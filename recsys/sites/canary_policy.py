@@ -27,6 +27,10 @@ class CanaryPolicy(Frozen):
     "Share of the users who get the canary, step by step."
     step_hours: PositiveInt = 12
     "Hours of each step."
+    unproven_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    "The ramp stops at this share until the metric is surely not worse by unproven_harm; 1: it goes by time alone."
+    unproven_harm: PositiveFloat = 0.1
+    "The worsening that must be excluded first, as a fraction."
     min_hours: NonNegativeInt = 48
     "Hours before it may go live; it may be aborted at any time."
     max_hours: PositiveInt = 24 * 14

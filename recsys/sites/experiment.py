@@ -67,6 +67,10 @@ class Experiment(Frozen):
     "Share of the site's users who get something other than the control, step by step."
     step_hours: PositiveInt = 24
     "How long each step lasts."
+    unproven_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    "The ramp stops at this share until the metric is surely not worse by unproven_harm; 1: it goes by time alone."
+    unproven_harm: PositiveFloat = 0.1
+    "The worsening that must be excluded first, as a fraction."
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     "Share of the users who take part in no experiment: the same users for all experiments of the site."
     metric: Metric = "ctr"
@@ -108,6 +112,11 @@ class Experiment(Frozen):
                 f"ramp: found {self.ramp[-1]:g}, expected at most {self.reach:g}: slots, holdout and the control's "
                 "share leave no more users"
             )
+        if self.unproven_share < self.ramp[0]:
+            raise ValueError(
+                f"unproven_share: found {self.unproven_share:g}, expected at least the first step of the ramp, "
+                f"{self.ramp[0]:g}"
+            )
         if self.min_hours > self.max_hours:
             raise ValueError(f"min_hours: found {self.min_hours}, expected at most max_hours, {self.max_hours}")
         guarded = [guardrail.metric for guardrail in self.guardrails]
@@ -132,9 +141,10 @@ class Experiment(Frozen):
         """What an impression's ``arm`` says of this experiment; labels of several experiments stand side by side."""
         return f"{self.id}/{arm}"
 
-    def ramp_at(self, hours: float) -> float:
-        """The step of the ramp so many hours after the start."""
-        return self.ramp[min(int(hours // self.step_hours), len(self.ramp) - 1)]
+    def ramp_at(self, hours: float, *, proven: bool = True) -> float:
+        """The step of the ramp so many hours after the start; ``proven``: whether the harm is excluded."""
+        steps = self.ramp if proven else [step for step in self.ramp if step <= self.unproven_share]
+        return steps[min(int(hours // self.step_hours), len(steps) - 1)]
 
 
 def overlapping(experiment: Experiment, running: tuple[Experiment, ...]) -> tuple[Experiment, ...]:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from recsys.evaluation.experiments.coverage import coverage
-from recsys.evaluation.experiments.decision import Decision, decide
+from recsys.evaluation.experiments.decision import Decision, decide, proven
 from recsys.evaluation.experiments.evidence import Evidence, evidence
 from recsys.evaluation.experiments.report import write_report
 from recsys.releases import files as f
@@ -49,8 +49,9 @@ def run(*, site: SiteId, by: str = "stage judge_experiments", context: StageCont
     """Every experiment of the site that runs is judged by what is known now, and what follows is done.
 
     Promoted: the release goes live by the pointer, unless the experiment waits for a person's word. Aborted or
-    inconclusive: what is live stays. Otherwise more users take part when the step of the ramp is over. Experiments that
-    the site's YAML declares and nobody has started yet are started; with canaries, the newest accepted release follows.
+    inconclusive: what is live stays. Otherwise more users take part when the step of the ramp is over and a harm that
+    must be excluded first is. Experiments that the site's YAML declares and nobody has started yet are started; with
+    canaries, the newest accepted release follows.
 
     Killed anywhere and run again, it comes to the same: assignment and counts follow from users and logs.
 
@@ -98,7 +99,7 @@ def _judge(context: StageContext, site: SiteConfig, record: ExperimentRecord, *,
         experiments.end(context.dsn, site.site, experiment.id, state, now, decisions=decisions, **change)
     else:
         hours = (now - record.started_at) / HOUR
-        ramp = experiment.ramp_at(hours)
+        ramp = experiment.ramp_at(hours, proven=proven(experiment, found))
         experiments.look(context.dsn, experiment, now, ramp=ramp, decisions=decisions, **change)
     page = _report(context, record, gathered, found, decisions)
     return _told(experiments.experiment(context.dsn, site.site, experiment.id), decisions, found, page)

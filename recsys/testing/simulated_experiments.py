@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.evaluation.experiments.decision import Decision, decide
+from recsys.evaluation.experiments.decision import Decision, decide, proven
 from recsys.evaluation.experiments.evidence import Evidence, Series, series
 from recsys.evaluation.experiments.levels import Levels
-from recsys.evaluation.experiments.moments import moments
+from recsys.evaluation.experiments.moments import Floats, moments
 from recsys.evaluation.experiments.split import split_p_values
 from recsys.sites.experiment import Experiment
-from recsys.testing.simulated_users import World, simulate
+from recsys.testing.simulated_users import Visits, World, let_in, simulate
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,18 @@ def run(
 
     The experiment must have two arms and be judged by ``ctr``.
     """
-    steps = experiment.ramp if ramp else ()
-    visits = simulate(world, lifts, ramp=steps, step_hours=experiment.step_hours, rng=rng)
+    visits = simulate(world, lifts, rng=rng)
+    if ramp:
+        careful = let_in(visits, experiment.ramp, _starts(experiment, np.full(len(lifts), np.inf)))
+        proven_at = np.array(
+            [_proven_at(experiment, found) for found in _evidence(experiment, world, careful, len(lifts))]
+        )
+        visits = let_in(visits, experiment.ramp, _starts(experiment, proven_at))
+    return [_until_decided(experiment, found) for found in _evidence(experiment, world, visits, len(lifts))]
+
+
+def _evidence(experiment: Experiment, world: World, visits: Visits, trials: int) -> list[Evidence]:
+    """What each experiment's visits say."""
     found = moments(
         visits.user,
         visits.arm,
@@ -51,7 +61,7 @@ def run(
         visits.clicks,
         visits.shown,
         visits.before,
-        groups=2 * len(lifts),
+        groups=2 * trials,
         looks=world.looks,
     )
     controls, challengers = found.group(slice(0, None, 2)), found.group(slice(1, None, 2))
@@ -59,25 +69,42 @@ def run(
     users = np.stack([controls.users, challengers.users], axis=1)
     split_p = split_p_values(users, [arm.share for arm in experiment.arms])
     names = [arm.name for arm in experiment.arms]
-    trials = []
-    for number in range(len(lifts)):
-        one = Series(experiment.metric, *(getattr(all_series, name)[number] for name in _ARRAYS))
-        evidence = Evidence(
+    return [
+        Evidence(
             hours=np.arange(1.0, world.looks + 1),
             users=dict(zip(names, users[number], strict=True)),
             split_p=split_p[number],
-            series={names[1]: {experiment.metric: one}},
+            series={
+                names[1]: {
+                    experiment.metric: Series(
+                        experiment.metric, *(getattr(all_series, name)[number] for name in _ARRAYS)
+                    )
+                }
+            },
         )
-        trials.append(_until_decided(experiment, evidence, one))
-    return trials
+        for number in range(trials)
+    ]
 
 
 _ARRAYS = ("control", "challenger", "lift", "low", "high", "at_least", "at_most")
 
 
-def _until_decided(experiment: Experiment, evidence: Evidence, one: Series) -> Trial:
+def _proven_at(experiment: Experiment, found: Evidence) -> float:
+    """The hour from which on the ramp goes as its time says; infinity: never."""
+    sure = (hour for look, hour in enumerate(found.hours) if proven(experiment, found, look=look))
+    return float(next(sure, np.inf))
+
+
+def _starts(experiment: Experiment, proven_at: Floats) -> Floats:
+    """The hour at which each step of the ramp begins, shape (experiments, steps)."""
+    by_time = np.arange(len(experiment.ramp)) * float(experiment.step_hours)
+    careful = np.array(experiment.ramp) <= experiment.unproven_share
+    return np.where(careful, by_time, np.maximum(by_time, proven_at[:, None]))
+
+
+def _until_decided(experiment: Experiment, evidence: Evidence) -> Trial:
     for look in range(len(evidence.hours)):
         (decision,) = decide(experiment, evidence, look=look)
         if decision.outcome != "continue":
             break
-    return Trial(decision, one, evidence, look)
+    return Trial(decision, evidence.series[decision.arm][experiment.metric], evidence, look)

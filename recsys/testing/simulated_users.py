@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recsys.evaluation.experiments.moments import Floats, Ints
 from recsys.types import Frozen
@@ -59,23 +58,21 @@ class Visits:
     shown: Floats
     before: Floats
     "What the user clicked in as many days before the experiment."
+    place: Floats
+    "Where the user stands in the order in which users are let in: from 0 to 1."
 
 
 def simulate(
     world: World,
     lifts: Sequence[float],
     *,
-    ramp: Sequence[float] = (),
-    step_hours: int = HOURS,
     rng: np.random.Generator,
 ) -> Visits:
-    """One experiment for each lift, each with users of its own, half of them in either arm.
+    """One experiment for each lift, each with users of its own, half of them in either arm, who all take part at once.
 
     Args:
         world: how users are.
         lifts: how much readier the challenger's users click, as fractions.
-        ramp: share of the users who get the challenger, step by step, at most 0.5; none: all take part at once.
-        step_hours: how long a step lasts.
         rng: draws everything.
     """
     people = world.users * len(lifts)
@@ -92,11 +89,22 @@ def simulate(
     chance = (ready * (1 + true_lift))[user]
     clicks = _clicks(np.minimum(chance, 1.0), world.examination, rng)
     before = rng.poisson(often * np.minimum(ready, 1.0) * world.examination.sum()).astype(np.float64)
-    visits = Visits(user, group_of[user], look, clicks, np.full(len(user), float(world.positions)), before[user])
-    if not len(ramp):
-        return visits
-    takes_part_from = _from_step(rng.random(people), ramp) * step_hours
-    return _only(visits, look >= takes_part_from[user])
+    shown, place = np.full(len(user), float(world.positions)), rng.random(people)
+    return Visits(user, group_of[user], look, clicks, shown, before[user], place[user])
+
+
+def let_in(visits: Visits, ramp: Sequence[float], starts: Floats) -> Visits:
+    """The visits of those who take part by then.
+
+    Args:
+        visits: of all users.
+        ramp: share of the users who get the challenger, step by step, at most 0.5.
+        starts: hour at which each step begins, shape (experiments, steps); infinity: never.
+    """
+    step = np.searchsorted(2 * np.asarray(ramp), visits.place, side="right")
+    begins = np.column_stack([starts, np.full(len(starts), np.inf)])
+    kept = visits.look >= begins[visits.arm // 2, step]
+    return Visits(*(getattr(visits, name)[kept] for name in visits.__dataclass_fields__))
 
 
 def _hours(world: World, count: int, rng: np.random.Generator) -> Ints:
@@ -113,12 +121,3 @@ def _clicks(chance: Floats, examination: Floats, rng: np.random.Generator) -> Fl
     for looked_at in examination:
         clicks += rng.random(len(chance), dtype=np.float32) < chance * looked_at
     return clicks
-
-
-def _from_step(place: Floats, ramp: Sequence[float]) -> Ints:
-    """The step at which users take part; those whom no step reaches: after the last."""
-    return np.where(place < 2 * ramp[-1], np.searchsorted(2 * np.asarray(ramp), place, side="right"), 10**6)
-
-
-def _only(visits: Visits, kept: NDArray[np.bool_]) -> Visits:
-    return Visits(*(getattr(visits, name)[kept] for name in visits.__dataclass_fields__))

@@ -34,6 +34,12 @@ def decide(experiment: Experiment, found: Evidence, *, look: int = -1) -> tuple[
     return tuple(_decide(experiment, found, arm.name, look) for arm in experiment.challengers)
 
 
+def proven(experiment: Experiment, found: Evidence, *, look: int = -1) -> bool:
+    """Whether every challenger is surely not worse by ``unproven_harm``: the ramp may go on as its time says."""
+    metric = experiment.metric
+    return all(_sure_gain(of[metric], look) > -experiment.unproven_harm for of in found.series.values())
+
+
 def _decide(experiment: Experiment, found: Evidence, arm: str, look: int) -> Decision:
     hours = float(found.hours[look])
     if reason := _harm(experiment, found, arm, look):
@@ -63,12 +69,10 @@ def _harm(experiment: Experiment, found: Evidence, arm: str, look: int) -> str:
 
 def _waits_for(experiment: Experiment, found: Evidence, arm: str, look: int) -> str:
     """What a promotion still lacks; empty where nothing."""
-    primary = found.series[arm][experiment.metric]
-    gain = primary.low[look] if METRICS[experiment.metric].better > 0 else -primary.high[look]
     fewest = min(float(users[look]) for users in found.users.values())
     if fewest < experiment.min_users:
         return f"an arm has {fewest:.0f} users, judged are at least {experiment.min_users}"
-    if not gain > experiment.min_lift:
+    if not _sure_gain(found.series[arm][experiment.metric], look) > experiment.min_lift:
         return f"not surely more than {experiment.min_lift:+.1%}"
     if found.hours[look] < experiment.min_hours:
         return f"{experiment.min_hours} hours are not over"
@@ -81,6 +85,11 @@ def _difference(experiment: Experiment, primary: Series, look: int) -> str:
     if not np.isfinite(high):
         return f"How {experiment.metric} differs from {experiment.control.name}'s is not known yet"
     return f"{experiment.metric} differs from {experiment.control.name}'s by {low:+.1%} to {high:+.1%}"
+
+
+def _sure_gain(series: Series, look: int) -> float:
+    """What the metric is surely better by, as a fraction; below 0: it may be worse by as much."""
+    return float(series.low[look] if METRICS[series.metric].better > 0 else -series.high[look])
 
 
 def _sure_harm(series: Series, look: int) -> float:

@@ -138,6 +138,15 @@ def test_what_is_equal_goes_on_with_more_users_and_ends_undecided(context):
     assert judge(context).state == "inconclusive"
 
 
+@pytest.mark.parametrize(("plain", "ramp"), [(0.2, 0.05), (0.6, 0.45)])
+def test_a_careful_ramp_stands_until_a_harm_is_surely_excluded(context, plain, ramp):
+    definition = DEFINITION | {"unproven_share": 0.05, "min_hours": 300}
+    change_experiment.start(site=SITE, definition=definition, context=context)
+    visits(context, {"live": 0.2, "plain": plain})
+    started_ago(context, 2.5)
+    assert judge(context).ramp == ramp
+
+
 def test_a_promotion_waits_for_a_person_where_that_is_wanted(context):
     change_experiment.start(site=SITE, definition={**DEFINITION, "approval": True}, context=context)
     visits(context, {"live": 0.1, "plain": 0.3})

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from recsys import columns as c
-from recsys.evaluation.experiments.decision import decide
+from recsys.evaluation.experiments.decision import decide, proven
 from recsys.evaluation.experiments.evidence import evidence
 from recsys.evaluation.experiments.levels import Levels
 from recsys.evaluation.experiments.metrics import METRICS
@@ -72,6 +72,29 @@ def test_a_loss_that_is_allowed_is_promoted_and_a_larger_one_aborted(experiment)
     tried = experiment(min_lift=-0.15, min_hours=24)
     assert first(decisions(tried, outcomes(lift=-0.04, users=12_000))).outcome == "promote"
     assert first(decisions(tried, outcomes(lift=-0.4))).outcome == "abort"
+
+
+@pytest.mark.parametrize(("lift", "sure"), [(0.0, True), (0.3, True), (-0.1, False), (-0.3, False)])
+def test_the_ramp_waits_until_a_harm_is_surely_excluded(experiment, lift, sure):
+    tried = experiment(unproven_harm=0.09)
+    found = evidence(tried, outcomes(lift=lift, users=12_000), start=START, looks=HOURS)
+    assert not proven(tried, found, look=0)
+    assert proven(tried, found) is sure
+
+
+def test_the_ramp_waits_for_a_metric_that_should_be_small(experiment):
+    tried = experiment(metric="latency", unproven_harm=0.09)
+    for slower, sure in ((0.0, True), (0.3, False)):
+        found = evidence(tried, outcomes(slower=slower), start=START, looks=HOURS)
+        assert proven(tried, found) is sure
+
+
+def test_steps_of_the_ramp_that_need_proof(experiment):
+    tried = experiment(ramp=(0.01, 0.05, 0.25), step_hours=10, unproven_share=0.05)
+    assert [tried.ramp_at(hours, proven=False) for hours in (0, 10, 20, 500)] == [0.01, 0.05, 0.05, 0.05]
+    assert [tried.ramp_at(hours) for hours in (0, 10, 20, 500)] == [0.01, 0.05, 0.25, 0.25]
+    with pytest.raises(ValueError, match=r"unproven_share: found 0.05, expected at least the first step.*0.25"):
+        experiment(ramp=(0.25,), unproven_share=0.05)
 
 
 def test_a_guardrail_that_nobody_measured_keeps_a_gain_waiting(experiment):

@@ -5,7 +5,7 @@ import pytest
 
 from recsys.evaluation.experiments.decision import Outcome
 from recsys.testing.simulated_experiments import Trial, run
-from recsys.testing.simulated_users import World, simulate
+from recsys.testing.simulated_users import World, let_in, simulate
 
 
 def outcomes_of(trials: list[Trial]) -> list[Outcome]:
@@ -30,6 +30,23 @@ def test_a_true_lift_is_promoted_and_a_harm_aborted_before_a_tenth_saw_it(experi
     assert np.mean([trial.covers(0.2) for trial in better] + [trial.covers(-0.3) for trial in harmful]) >= 0.9
 
 
+def test_a_ramp_that_waits_for_proof_shows_no_harm_to_more(experiment):
+    """By time alone, a harm of a tenth is seen by many before it is sure; the better arm goes on all the same."""
+    by_time = experiment(min_hours=72, max_hours=14 * 24)
+    careful = by_time.model_copy(update={"unproven_share": 0.05})
+    world = World(users=20_000)
+    seen = {
+        tried.unproven_share: [
+            trial.seen / world.users for trial in run(tried, world, [-0.1] * 5, ramp=True, rng=np.random.default_rng(6))
+        ]
+        for tried in (by_time, careful)
+    }
+    assert max(seen[1.0]) > 0.1
+    assert max(seen[0.05]) <= 0.06
+    better = run(careful, world, [0.3] * 5, ramp=True, rng=np.random.default_rng(7))
+    assert outcomes_of(better) == ["promote"] * 5
+
+
 def test_simulated_users_are_as_the_world_says():
     world = World(users=20_000)
     visits = simulate(world, [0.5], rng=np.random.default_rng(4))
@@ -44,7 +61,8 @@ def test_simulated_users_are_as_the_world_says():
 
 def test_a_ramp_lets_users_in_step_by_step():
     world = World(users=20_000)
-    visits = simulate(world, [0.0], ramp=(0.05, 0.25), step_hours=48, rng=np.random.default_rng(5))
+    everybody = simulate(world, [0.0], rng=np.random.default_rng(5))
+    visits = let_in(everybody, (0.05, 0.25), np.array([[0.0, 48.0]]))
     for until, share in ((48, 0.05), (world.looks, 0.25)):
         early = visits.look < until
         seen = np.unique(visits.user[early & (visits.arm == 1)]).size / world.users
