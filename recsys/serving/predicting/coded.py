@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 BETWEEN: Final = "\x1f"
 """Stands between the texts of several columns (the ASCII unit separator)."""
 MISSING: Final = ""
+LARGEST: Final = 3.4028234663852886e38
+"""Of the numbers that 32 bits hold: one beyond it is missing, as infinity is."""
 
 
 def as_text(value: object) -> str:
@@ -49,7 +51,7 @@ class Coded:
         return len(self.codes)
 
     def numbers(self) -> "NDArray[np.float64]":
-        """Each row's text as a number; NaN where it is none."""
+        """Each row's text as a number; NaN where it is none, or beyond LARGEST."""
         import numpy as np
 
         return np.array([_number(text) for text in self.values], dtype=np.float64)[self.codes]
@@ -99,7 +101,7 @@ def _number(text: str) -> float:
         number = float(text)
     except ValueError:
         return nan
-    return number if isfinite(number) else nan
+    return number if -LARGEST <= number <= LARGEST else nan
 
 
 def _time(text: str, form: str | None) -> datetime | None:

@@ -41,8 +41,8 @@ def test_a_column_of_a_frame_is_read_as_the_rows_of_a_request(numbers):
 
 
 def test_what_is_no_number_is_missing():
-    found = Coded.of(["2.5", 3, None, "many", "inf", 1e400]).numbers()
-    np.testing.assert_array_equal(found, [2.5, 3.0, np.nan, np.nan, np.nan, np.nan])
+    found = Coded.of(["2.5", 3, None, "many", "inf", 1e400, -1e39, 3e38]).numbers()
+    np.testing.assert_array_equal(found, [2.5, 3.0, np.nan, np.nan, np.nan, np.nan, np.nan, 3e38])
 
 
 @pytest.mark.parametrize(
