@@ -18,13 +18,14 @@ from recsys.candidates.factors import PRECISION, cosines, unit
 from recsys.candidates.history import History, positions
 from recsys.candidates.query import QueryGenerator, QueryParams
 from recsys.candidates.vectors import Vectors
+from recsys.types import Frozen
 
 SEED_BELOW = 2**31
 LONGEST = 1000
 "Items of a sentence; a longer one is cut: far ends have no company anyway."
 
 
-class Prod2vecParams(QueryParams):
+class SkipGram(Frozen):
     """Size of the vectors, and what company means."""
 
     embedding_size: PositiveInt = 64
@@ -41,6 +42,11 @@ class Prod2vecParams(QueryParams):
     "Length of the first step."
     epochs: PositiveInt = 15
     "Passes. They run on one core: several would race, and no two runs would agree."
+
+
+class Prod2vecParams(QueryParams, SkipGram):
+    """The same, and how a user asks."""
+
     query_half_life_days: PositiveFloat | None = 30.0
     "For the user's own history when asked: an event this much older than the newest counts half; null: age is nothing."
 
@@ -57,25 +63,7 @@ class Prod2vec(QueryGenerator[Prod2vecParams]):
     def _learn(self, interactions: pl.DataFrame, items: pl.DataFrame, rng: np.random.Generator) -> History:
         params = self.params
         history = History.of(interactions, half_life_days=params.query_half_life_days, repeats="best")
-        self._vectors = np.zeros((len(history.items), params.embedding_size))
-        texts = sentences(interactions, history.items)
-        seed = int(rng.integers(SEED_BELOW))
-        model = Word2Vec(
-            vector_size=params.embedding_size,
-            window=params.window,
-            negative=params.negatives,
-            sample=params.frequent,
-            min_count=params.min_events,
-            alpha=params.learning_rate,
-            epochs=params.epochs,
-            sg=1,
-            workers=1,
-            seed=seed,
-        )
-        model.build_vocab(texts)
-        if len(model.wv):
-            model.train(texts, total_examples=model.corpus_count, epochs=params.epochs)
-            self._vectors[[int(word) for word in model.wv.index_to_key]] = unit(model.wv.vectors.astype(np.float64))
+        self._vectors = skip_gram(sentences(interactions, history.items), len(history.items), params, rng)
         return history
 
     def vectors(self) -> Vectors:
@@ -89,6 +77,36 @@ class Prod2vec(QueryGenerator[Prod2vecParams]):
 
     def _item_scores(self, columns: NDArray[np.int64]) -> Scores:
         return cosines(self._vectors, columns)
+
+
+def skip_gram(texts: list[list[str]], count: int, params: SkipGram, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Vectors of length 1, shape (count, embedding_size); 0 for an item with too few events.
+
+    Args:
+        texts: items as the text of their numbers, from 0 to ``count``; each list in the order of time.
+        count: how many items there are.
+        params: of the vectors.
+        rng: gives the seed.
+    """
+    vectors = np.zeros((count, params.embedding_size))
+    seed = int(rng.integers(SEED_BELOW))
+    model = Word2Vec(
+        vector_size=params.embedding_size,
+        window=params.window,
+        negative=params.negatives,
+        sample=params.frequent,
+        min_count=params.min_events,
+        alpha=params.learning_rate,
+        epochs=params.epochs,
+        sg=1,
+        workers=1,
+        seed=seed,
+    )
+    model.build_vocab(texts)
+    if len(model.wv):
+        model.train(texts, total_examples=model.corpus_count, epochs=params.epochs)
+        vectors[[int(word) for word in model.wv.index_to_key]] = unit(model.wv.vectors.astype(np.float64))
+    return vectors
 
 
 def sentences(interactions: pl.DataFrame, items: pl.Series) -> list[list[str]]:

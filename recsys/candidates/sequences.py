@@ -100,6 +100,16 @@ class Sequences:
         """The same sequences with other weights."""
         return replace(self, weights=weights)
 
+    def fading(self, half_life: float | None) -> Self:
+        """The same sequences, events weighing less with age; sequences stand in the order of time.
+
+        ``half_life``: as a share of all events: one this far before the newest counts half. None: age is nothing.
+        """
+        if half_life is None or not len(self.columns):
+            return self
+        after: NDArray[np.float64] = 1 - (np.arange(len(self.columns)) + 1) / len(self.columns)
+        return self.weighted(self.weights * 0.5 ** (after / half_life))
+
     def taken(self, events: NDArray[np.bool_]) -> Self:
         """The same sequences and items, with those events alone."""
         kept = np.concatenate([[0], np.cumsum(events)])

@@ -1,6 +1,6 @@
-"""What a site predicts beside recommendations: whether a session buys, whether an impression is clicked."""
+"""What a site predicts: whether a session buys, whether an impression is clicked, what a session looks at next."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -143,6 +143,36 @@ class CtrPolicy(Frozen):
         return (*named, *([self.time] if self.time is not None and self.time not in named else []))
 
 
+class SessionChecks(Frozen):
+    """What the table of sessions must be like before next items are learned; else nothing is trained."""
+
+    min_sessions: PositiveInt = 200
+    "Fewest sessions."
+    min_items: PositiveInt = 20
+    "Fewest items among them."
+    items_per_session: LengthBounds = LengthBounds()
+    "Mean items of a session."
+
+
+class SessionPolicy(Frozen):
+    """How the model of a session's next items is trained."""
+
+    kind: str = "mixture"
+    "What continues a session: mixture, neighbours, followers, vectors or popular."
+    params: dict[str, Any] = Field(default_factory=dict)
+    "Of that kind."
+    pause_minutes: PositiveFloat = 30.0
+    "Longest time without an event within a session, where events name none."
+    history_days: PositiveInt = 90
+    "Sessions of this many days before as_of are learned from."
+    sessions: PositiveInt = 200_000
+    "Most sessions that are learned from, the latest."
+    judged_prefixes: PositiveInt = 20_000
+    "Most beginnings of later sessions that the model is judged on, drawn at random."
+    seed: NonNegativeInt = 7
+    checks: SessionChecks = SessionChecks()
+
+
 class PredictorsPolicy(Frozen):
     """What is predicted; null: nothing."""
 
@@ -150,3 +180,5 @@ class PredictorsPolicy(Frozen):
     "The probability that a session buys."
     ctr: CtrPolicy | None = None
     "The probability that an impression is clicked."
+    session: SessionPolicy | None = None
+    "The next items of an anonymous session."

@@ -19,6 +19,7 @@ from recsys.evaluation.metrics import PER_USER
 from recsys.events.fetching.registry import FETCHERS
 from recsys.events.sources.registry import SOURCES
 from recsys.events.sources.tables import TableParams
+from recsys.predictors.session.kinds import LEARNERS
 from recsys.sites import SiteConfig
 
 MACHINE_PATH = re.compile(r"(?<![\w.~/}$-])/(?:root|work|Users|home(?!/airflow))/\w")
@@ -35,6 +36,7 @@ def test_every_site_key_stands_in_the_docs_with_its_default(docs):
     rows = dict(re.findall(r"^\| `([^`]+)` \| `?([^|`]*?)`? \|", docs["docs/sites.md"], flags=re.MULTILINE))
     parts = [(params, f"{kind}.") for kind, (params, _) in [*KINDS.items(), *SOURCES.items(), *FETCHERS.items()]]
     parts.append((TableParams, "table."))
+    parts += [(learner.params, f"session.{kind}.") for kind, learner in LEARNERS.items()]
     keys = {key: default for model, prefix in [(SiteConfig, ""), *parts] for key, default in _keys(model, prefix)}
     assert set(rows) == set(keys)
     assert {key: rows[key] for key, default in keys.items() if default is not None and rows[key] != default} == {}

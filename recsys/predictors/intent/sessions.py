@@ -5,13 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import polars as pl
 
 from recsys import columns as c
 from recsys.predictors.item_facts import told_before
 from recsys.serving.predicting.session import SessionEvent, SessionRules, split_sessions
+
+
+class Timed(Protocol):
+    """Something that began and is over, in seconds since 1970."""
+
+    @property
+    def started(self) -> float: ...
+
+    @property
+    def ended(self) -> float: ...
+
+
+T = TypeVar("T", bound=Timed)
 
 
 @dataclass(frozen=True)
@@ -73,7 +86,7 @@ def read_sessions(
     return sorted(recent, key=lambda each: (each.started, each.user_id))
 
 
-def hold_back(sessions: Sequence[Session], share: float) -> tuple[list[Session], list[Session]]:
+def hold_back(sessions: Sequence[T], share: float) -> tuple[list[T], list[T]]:
     """The earlier sessions and the latest ``share`` of them; no earlier one was still going on when a later began."""
     first = round(len(sessions) * (1 - share))
     held = list(sessions[first:])

@@ -5,7 +5,6 @@ from typing import Final, Self
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from recsys.candidates.covisitation import Transitions, follow_scores
 from recsys.candidates.heaviest import heaviest
@@ -121,7 +120,7 @@ class Views:
     def of(cls, past: Sequences, content: Content | None, *, in_time: bool) -> Self:
         """Learns from ``past``; ``in_time``: its sequences stand in the order of time."""
         used = [view for view in VIEWS if in_time or view.half_life is None]
-        followers = {view.name: follow_scores(_fading(past, view.half_life), view.transitions) for view in used}
+        followers = {view.name: follow_scores(past.fading(view.half_life), view.transitions) for view in used}
         followers[VIA] = two_steps(followers[NEAR])
         followers[LINEAR] = linear_followers(past, LINEAR_PARAMS)
         decays = {view.name: view.position_decay for view in used}
@@ -152,10 +151,3 @@ def two_steps(near: sp.csr_matrix) -> sp.csr_matrix:
         heaviest(step[start : start + ITEM_BLOCK] @ step, SECOND_STEPS) for start in range(0, step.shape[0], ITEM_BLOCK)
     ]
     return sp.vstack(blocks, format="csr") if blocks else step
-
-
-def _fading(past: Sequences, half_life: float | None) -> Sequences:
-    if half_life is None or not len(past.columns):
-        return past
-    after: NDArray[np.float64] = 1 - (np.arange(len(past.columns)) + 1) / len(past.columns)
-    return past.weighted(past.weights * 0.5 ** (after / half_life))

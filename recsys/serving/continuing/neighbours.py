@@ -1,8 +1,8 @@
 """Items of the past sessions that are most like this one: V-SKNN and STAN, and what lies between.
 
-Likeness of a session q and a past session s: Σ_i q(i) · idf(i)^rarity / √n(s) over the items of both, times
+Likeness of a session q and a past session s: Σ_i q(i) · idf(i)^matched / √n(s) over the items of both, times
 age_decay^(share of all sessions that came after s); q(i) falls with each step back from the end of q, n(s) is the
-number of items of s. Item j scores, over the neighbours s that have it, likeness(s) · idf(j)^damped ·
+number of items of s. Item j scores, over the neighbours s that have it, likeness(s) · idf(j)^rarity ·
 distance_decay^(steps in s between j and the last item of q that s has).
 
 Sources: Ludewig and Jannach, "Evaluation of session-based recommendation algorithms", UMUAI 28, 2018 (V-SKNN); Garg,
@@ -28,8 +28,8 @@ class NeighbourRules(Frozen):
 
     position_decay: float
     neighbours: int
+    matched_power: float
     rarity_power: float
-    damping_power: float
     age_decay: float
     "1: age does not matter."
     distance_decay: float
@@ -53,8 +53,8 @@ class SessionNeighbours(SessionScorer):
         import numpy as np
 
         self.holders, self.contents, self.rarity, self.rules = holders, contents, rarity, rules
-        self._counts = np.power(rarity, rules.rarity_power)
-        self._says = np.power(rarity, rules.damping_power)
+        self._counts = np.power(rarity, rules.matched_power)
+        self._says = np.power(rarity, rules.rarity_power)
 
     def score(self, session: "NDArray[np.int64]") -> Scored:
         import numpy as np

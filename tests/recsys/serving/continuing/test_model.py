@@ -50,7 +50,7 @@ def neighbours() -> SessionNeighbours:
     holders = sp.csr_matrix((np.full(60, 3**-0.5), (columns, rows)), shape=(COUNT, 20))
     holders.sort_indices()
     rules = NeighbourRules(
-        position_decay=0.8, neighbours=5, rarity_power=1.0, damping_power=0.5, age_decay=0.5, distance_decay=0.7
+        position_decay=0.8, neighbours=5, matched_power=1.0, rarity_power=0.5, age_decay=0.5, distance_decay=0.7
     )
     return SessionNeighbours(Rows.of_sparse(holders), Rows.of_sparse(contents), np.linspace(1, 2, COUNT), rules)
 
