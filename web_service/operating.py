@@ -3,13 +3,12 @@
 import logging
 from typing import Annotated, Final
 
-import httpx
 from fastapi import Body, Depends, Request
 from pydantic import BaseModel, Field
 
+from recsys.errors import StoreError
 from recsys.layout import Settings
-from recsys.serving import lifecycle
-from recsys.serving.aliases import point_live
+from recsys.serving.aliases import follow
 from recsys.serving.contracts import LiveRelease
 from web_service.auth import ANYBODY, Key, needs
 
@@ -49,8 +48,7 @@ def rare_dsn(settings: Settings) -> str:
 
 def tell_mlflow(settings: Settings, live: LiveRelease) -> None:
     """MLflow's alias follows the pointer; where MLflow does not answer, it does so at the next maintenance."""
-    record = lifecycle.release_record(rare_dsn(settings), live.site, live.release_id)
     try:
-        point_live(settings.tracking_uri, live.site, record["manifest"])
-    except httpx.HTTPError as fault:
+        follow(rare_dsn(settings), settings.tracking_uri, live)
+    except StoreError as fault:
         log.warning("release %s is live, but MLflow's alias was not moved: %s", live.release_id, fault)

@@ -1,9 +1,8 @@
-"""The MLflow run of a predictor's training: how good it is, beside what it had to beat, and the model's files."""
+"""The MLflow run of a predictor's training: how good it is, beside what it had to beat."""
 
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import Any, Final
 
 from recsys.predictors.curves import Curves
@@ -22,7 +21,6 @@ def log_predictor(
     metrics: Mapping[str, float],
     curves: Curves,
     report: dict[str, Any],
-    folder: Path,
 ) -> str:
     """One training is a finished run afterwards; its id.
 
@@ -34,7 +32,6 @@ def log_predictor(
         metrics: final values by name.
         curves: the figure of all contestants.
         report: what the gate looked at, as JSON.
-        folder: of the model's files.
     """
     import mlflow
 
@@ -46,7 +43,6 @@ def log_predictor(
         mlflow.log_metrics(dict(metrics))
         mlflow.log_figure(_drawn(curves), f"{curves.name}.png")
         mlflow.log_dict(report, REPORT)
-        mlflow.log_artifacts(str(folder), "model")
     run_id: str = run.info.run_id
     return run_id
 

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import polars as pl
 
-from recsys.releases import registry
-from recsys.serving.aliases import CHALLENGER, LIVE
+from recsys.releases import registered_predictor, registry
+from recsys.serving.aliases import GENERATORS, RANKER, model_name
+from recsys.serving.contracts import Surface
 from recsys.types import ReleaseId, SiteId
 
 RELEASE: Final = "release_id"
@@ -41,14 +43,6 @@ class Tracking:
 
     uri: str
     site: SiteId
-
-    @property
-    def ranker_name(self) -> str:
-        return f"{self.site}-ranker"
-
-    @property
-    def generators_name(self) -> str:
-        return f"{self.site}-generators"
 
     def log_training(
         self,
@@ -91,8 +85,8 @@ class Tracking:
             mlflow.log_figure(_importance_plot(importances), "feature_importance.png")
             mlflow.log_dict(dict(importances.iter_rows()), "feature_importance.json")
             versions = [
-                self._register(name, folder, release_id)
-                for name, folder in ((self.ranker_name, ranker), (self.generators_name, generators))
+                self._register(name, registry, release_id, folder=folder)
+                for name, folder in ((RANKER, ranker), (GENERATORS, generators))
             ]
         return TrackedModels(run.info.run_id, *versions)
 
@@ -142,33 +136,20 @@ class Tracking:
         run = mlflow.MlflowClient(tracking_uri=self.uri).get_run(run_id)
         return f"{self.uri}/#/experiments/{run.info.experiment_id}/runs/{run_id}/artifacts"
 
-    def point(self, alias: str, version: str) -> None:
-        """Moves an alias (``live``, ``challenger``) to a version of the site's ranker and the generators beside it.
-
-        What becomes live is no challenger any more.
-        """
+    def register_predictor(self, run_id: str, release_id: ReleaseId, surface: Surface, folder: Path) -> str:
+        """The predictor's files in ``folder`` are a version of ``<site>-<surface>``, made by that run; the version."""
         import mlflow
 
-        client = mlflow.MlflowClient(tracking_uri=self.uri)
-        for name, each in self._versions_of_one_run(client, version).items():
-            client.set_registered_model_alias(name, alias, each)
-            challenger = client.get_registered_model(name).aliases.get(CHALLENGER)
-            if alias == LIVE and challenger == each:
-                client.delete_registered_model_alias(name, CHALLENGER)
+        mlflow.set_tracking_uri(self.uri)
+        with redirect_stdout(sys.stderr), mlflow.start_run(run_id=run_id):
+            return self._register(surface, registered_predictor, release_id, folder=folder, surface=surface)
 
-    def _versions_of_one_run(self, client: Any, version: str) -> dict[str, str]:
-        """By name; the ranker alone, where a version of this library trained it that registered nothing else."""
-        run_id = client.get_model_version(self.ranker_name, version).run_id
-        beside = client.search_model_versions(f"name = '{self.generators_name}' and run_id = '{run_id}'")
-        return {self.ranker_name: version, **{found.name: str(found.version) for found in beside[:1]}}
-
-    def _register(self, name: str, folder: Path, release_id: ReleaseId) -> str:
+    def _register(self, kind: str, flavor: ModuleType, release_id: ReleaseId, **files: Any) -> str:
         from mlflow.models import Model
 
+        name = model_name(self.site, kind)
         tags = {RELEASE: release_id}
-        logged = Model.log(
-            None, flavor=registry, registered_model_name=name, name=folder.name, tags=tags, folder=folder
-        )
+        logged = Model.log(None, flavor=flavor, registered_model_name=name, name=kind, tags=tags, **files)
         return str(logged.registered_model_version)
 
     def _close_unfinished(self, experiment_id: str, release_id: ReleaseId) -> None:

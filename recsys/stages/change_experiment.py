@@ -95,7 +95,7 @@ def promote(
         context.dsn, site, experiment_id, arm, context.now(), reason=reason, decisions=decisions, by=by
     )
     if live is not None:
-        change_release.follow_pointer(site=site, context=context)
+        change_release.follow_pointers(site=site, context=context)
     return record
 
 

@@ -5,9 +5,8 @@ from typing import Any
 from recsys.errors import ReleaseError
 from recsys.releases import files as f
 from recsys.releases.lineage import described
-from recsys.releases.manifest import ReleaseManifest
-from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle, publishing
+from recsys.serving.aliases import follow
 from recsys.serving.audit import LIBRARY, changes
 from recsys.serving.comparing import difference
 from recsys.serving.contracts import (
@@ -33,9 +32,9 @@ def listed(*, site: SiteId, context: StageContext | None = None) -> list[Release
 def shown(*, site: SiteId, release_id: ReleaseId, context: StageContext | None = None) -> dict[str, Any]:
     """Where a release came from and how it was judged: summary, manifest, lineage, ranker, report."""
     context = context or open_context()
-    summary = _find(context, site, release_id)
-    store = f.ReleaseFiles(context.blobs, site, release_id)
-    return {**summary.model_dump(mode="json"), **described(store)}
+    context.site(site)
+    record = lifecycle.release_record(context.dsn, site, release_id)
+    return {**record, **described(f.ReleaseFiles(context.blobs, site, release_id))}
 
 
 def judged(*, site: SiteId, context: StageContext | None = None) -> dict[str, Any]:
@@ -72,7 +71,7 @@ def activate(
         publish = publish_release if release.surface == RECOMMENDATIONS else publish_predictor
         publish.run(site=site, release_id=release_id, by=by, context=context)
     live = lifecycle.activate(context.dsn, site, release_id, context.now(), by=by, reason=reason)
-    _point_alias(context, live)
+    follow(context.dsn, context.tracking_uri, live)
     return live
 
 
@@ -88,7 +87,7 @@ def roll_back(
     context = context or open_context()
     context.site(site)
     live = lifecycle.rollback(context.dsn, site, context.now(), surface=surface, by=by, reason=reason)
-    _point_alias(context, live)
+    follow(context.dsn, context.tracking_uri, live)
     return live
 
 
@@ -144,19 +143,8 @@ def _find(context: StageContext, site: SiteId, release_id: ReleaseId) -> Release
     return lifecycle.release_summary(context.dsn, site, release_id)
 
 
-def follow_pointer(*, site: SiteId, context: StageContext | None = None) -> None:
-    """MLflow's alias ``live`` is at the models of the site's live release; nothing happens where there is none."""
+def follow_pointers(*, site: SiteId, context: StageContext | None = None) -> None:
+    """MLflow's aliases ``live`` are at the models of what is live, whatever surface it answers for."""
     context = context or open_context()
-    live = lifecycle.live_release(context.dsn, site)
-    if live is not None:
-        _point_alias(context, live)
-
-
-def _point_alias(context: StageContext, live: LiveRelease) -> None:
-    """MLflow's alias ``live`` follows the pointer; models of predictors are files of their runs, and have none."""
-    if live.surface != RECOMMENDATIONS:
-        return
-    content = f.ReleaseFiles(context.blobs, live.site, live.release_id).get_json(f.MANIFEST)
-    version = ReleaseManifest.model_validate(content).model_version
-    if version is not None:
-        Tracking(context.tracking_uri, live.site).point("live", version)
+    for live in lifecycle.pointers(context.dsn, site):
+        follow(context.dsn, context.tracking_uri, live)

@@ -4,6 +4,7 @@ import logging
 
 from recsys.errors import NotEnoughData
 from recsys.serving import experiments, lifecycle
+from recsys.serving.contracts import RECOMMENDATIONS
 from recsys.sites.canary_policy import canary_id
 from recsys.sites.experiment import Experiment
 from recsys.stages import change_release, estimate_release
@@ -17,13 +18,16 @@ log = logging.getLogger(__name__)
 def go_live(context: StageContext, site: SiteId, release_id: ReleaseId, *, by: str, reason: str) -> bool:
     """True: the release is live. False: some users get it, or it waits until the canary before it is decided.
 
-    The first release of a site goes live at once: there is nothing to compare it with.
+    The first release of a site goes live at once: there is nothing to compare it with. So does a predictor's, which the
+    gate compared with the live one on the same rows.
 
     Raises:
         ReleaseError: the release is not in a state for that. What is live stays.
     """
-    live = lifecycle.live_release(context.dsn, site)
-    if not context.site(site).canary.enabled or live is None or live.release_id == release_id:
+    surface = lifecycle.release_summary(context.dsn, site, release_id).surface
+    live = lifecycle.live_release(context.dsn, site, surface)
+    tried = surface == RECOMMENDATIONS and context.site(site).canary.enabled
+    if not tried or live is None or live.release_id == release_id:
         change_release.activate(site=site, release_id=release_id, by=by, reason=reason, context=context)
         return True
     start_canary(context, site, release_id, by=by, reason=reason)

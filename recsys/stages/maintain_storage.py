@@ -1,7 +1,7 @@
 """Takes away what no longer serves: old releases in every store, and what lies about that belongs to nothing."""
 
 from recsys.stages import cleaning
-from recsys.stages.change_release import follow_pointer
+from recsys.stages.change_release import follow_pointers
 from recsys.stages.context import StageContext, open_context
 from recsys.types import Frozen, ReleaseId, SiteId
 
@@ -28,7 +28,7 @@ def run(
 ) -> StorageReport:
     """What the site's ``retention`` keeps is all there is. The live release, the one before it and canaries stay.
 
-    MLflow's alias ``live`` is where the pointer is, should somebody have moved that while MLflow was away.
+    MLflow's aliases ``live`` are where the pointers are, should somebody have moved one while MLflow was away.
 
     Args:
         site: which site.
@@ -43,7 +43,7 @@ def run(
     plan = cleaning.plan(context, site)
     if not dry_run:
         cleaning.remove(context, plan, by=by)
-        follow_pointer(site=site, context=context)
+        follow_pointers(site=site, context=context)
     counts: dict[str, int] = {}
     for each in plan.garbage:
         counts[each.place] = counts.get(each.place, 0) + 1

@@ -21,6 +21,7 @@ from recsys.releases.page.render import render
 from recsys.releases.ranker_parts import put_parts
 from recsys.releases.tracking import Tracking
 from recsys.serving import lifecycle
+from recsys.serving.aliases import CHALLENGER, point, registered_models
 from recsys.serving.contracts import ReleaseSummary
 from recsys.sites import SiteConfig
 from recsys.stages import publish_release
@@ -187,7 +188,7 @@ def _record(
         report = found.judgement.report
         told = _told(report, found.evidence.without_users(), decision.without_users())
         tracking.log_evaluation(manifest.mlflow_run_id, _flat(report), told, page)
-        tracking.point("challenger", manifest.model_version)
+        point(context.tracking_uri, CHALLENGER, registered_models(store.site, manifest.model_dump()))
 
 
 def _flat(report: EvaluationReport) -> dict[str, float]:

@@ -13,6 +13,7 @@ from recsys.errors import ReleaseError
 from recsys.releases import files as f
 from recsys.releases.lineage import Lineage
 from recsys.releases.manifest import ReleaseManifest
+from recsys.serving.aliases import GENERATORS, RANKER, model_name, registered_models
 from recsys.serving.impressions import Impression, read_impression
 from recsys.stages.context import StageContext, open_context
 from recsys.types import Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
@@ -102,8 +103,9 @@ def run(*, site: SiteId, request_id: RequestId, context: StageContext | None = N
         )
     store = f.ReleaseFiles(context.blobs, site, shown.release_id)
     manifest = ReleaseManifest.model_validate(store.get_json(f.MANIFEST))
-    models = {f"{site}-ranker": manifest.model_version, f"{site}-generators": manifest.generators_version}
-    ranker, generators = (f"models:/{name}/{version}" if version else None for name, version in models.items())
+    models = registered_models(site, manifest.model_dump())
+    names = (model_name(site, kind) for kind in (RANKER, GENERATORS))
+    ranker, generators = (f"models:/{name}/{models[name]}" if name in models else None for name in names)
     return Trace(
         **shown.model_dump(include={"site", "request_id", "user_id", "served_at", "arm", "release_id"}),
         as_of=manifest.as_of,

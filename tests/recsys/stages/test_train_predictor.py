@@ -10,8 +10,8 @@ from recsys.releases import files as f
 from recsys.serving import lifecycle, publishing
 from recsys.serving.postgres import transaction
 from recsys.stages import change_release, cleaning, ingest_events, train_predictor
-from recsys.testing.clicks import CLICK, drawn_clicks
-from tests.recsys.stages.conftest import AS_OF, DAYS, FIRST, SITE, YAML
+from recsys.testing.clicks import CLICK, START, drawn_clicks
+from tests.recsys.stages.conftest import AS_OF, DAYS, FIRST, SITE, YAML, show
 
 
 def with_predictors(context, **predictors):
@@ -90,13 +90,10 @@ def test_a_run_in_mlflow_has_parameters_metrics_the_curve_and_the_model(shop, in
     assert "base_rate.log_loss" in run.data.metrics
     assert {each.path for each in client.list_artifacts(report.mlflow_run_id)} == {
         "calibration.png",
-        "model",
         "predictor_report.json",
     }
-    assert {each.path for each in client.list_artifacts(report.mlflow_run_id, "model")} == {
-        "model/model.cbm",
-        "model/predictor.json",
-    }
+    (version,) = client.search_model_versions(f"name = '{SITE}-intent' and run_id = '{report.mlflow_run_id}'")
+    assert (version.tags["release_id"], list(version.aliases)) == (report.release_id, ["live"])
 
 
 def test_shuffled_labels_are_refused_with_the_reason_and_what_is_live_stays(shop, tmp_path):
@@ -118,29 +115,14 @@ def test_shuffled_labels_are_refused_with_the_reason_and_what_is_live_stays(shop
 def test_clicks_are_learned_from_what_the_web_service_showed(make_context):
     context = make_context()
     drawn, _ = drawn_clicks(16_000, rng=np.random.default_rng(1))
-    asked = [f"r{n:05d}" for n in range(drawn.height)]
-    users, items, times, clicked = (drawn[name].to_list() for name in ("user_id", "item_id", "timestamp", CLICK))
-    with transaction(context.dsn) as cursor:
-        cursor.execute(
-            "INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, served_at) "
-            "SELECT %s, request_id, user_id, 'r', 'live', ARRAY[item_id], ARRAY['popular'], served_at FROM unnest("
-            "%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS shown (request_id, user_id, item_id, served_at)",
-            (SITE, asked, users, items, times),
-        )
-        cursor.execute(
-            'INSERT INTO recsys.event (site, event_id, user_id, item_id, event_type, "timestamp", request_id) '
-            "SELECT %s, request_id, user_id, item_id, 'view', at + interval '1 minute', request_id FROM unnest("
-            "%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::boolean[]) "
-            "AS shown (request_id, user_id, item_id, at, clicked) WHERE clicked",
-            (SITE, asked, users, items, times, clicked),
-        )
-    ingest_events.run(site=SITE, first=times[0].date(), days=15, context=context)
+    show(context, drawn)
+    ingest_events.run(site=SITE, first=START.date(), days=15, context=context)
     with_predictors(context, ctr={"iterations": 40, "learning_rate": 0.2, "label_hours": 1})
     report = train_predictor.run(site=SITE, surface="ctr", context=context)
     model = report.quality["model"]
     assert report.state == "live", report.decision.reason
     assert model.rows == round(0.2 * drawn.height)
-    assert model.base_rate == pytest.approx(np.mean(clicked[-model.rows :]))
+    assert model.base_rate == pytest.approx(drawn[CLICK][-model.rows :].mean())
     assert model.auc > 0.6
 
 
