@@ -27,9 +27,7 @@ def model_name(site: SiteId, kind: str) -> str:
     return f"{site}-{kind}"
 
 
-def registered_models(
-    site: SiteId, manifest: Mapping[str, Any], surface: Surface = RECOMMENDATIONS
-) -> dict[str, str]:
+def registered_models(site: SiteId, manifest: Mapping[str, Any], surface: Surface = RECOMMENDATIONS) -> dict[str, str]:
     """The registered models of a release with their versions, as far as its manifest has them."""
     keys = {RANKER: "model_version", GENERATORS: "generators_version"}
     if surface != RECOMMENDATIONS:
