@@ -94,12 +94,7 @@ async def answer(
     if ranking is not None and site.serving.online_ranking.enabled and wish.mode == "blended":
         lists = (question.slate.rows, question.online(shelf))
         ranked = await ranking.order(site, reader.key, wish.user_id, *lists, question.signals, shelf.similar)
-    chosen, items = question.choose(shelf, ranked)
-    missing = question.wanted - len(chosen)
-    if missing > 0:
-        more = await reader.catalogue(filters=filters, without=question.hidden | items.keys(), limit=missing)
-        chosen = question.fill(chosen, items, more)
-    return question.answer(chosen, items, reader, request_id)
+    return await question.answered(reader, shelf, ranked, request_id)
 
 
 class Question:
@@ -158,6 +153,18 @@ class Question:
         more = {item.item_id: item for item in catalogue}
         items.update(more)
         return fill(chosen, more, k=self.wanted)
+
+    async def answered(
+        self, reader: ReleaseReader, shelf: Shelf, ranked: Iterable[Candidate] | None, request_id: RequestId
+    ) -> Answered:
+        """The page that was asked for, with the catalogue's items where the others are too few."""
+        chosen, items = self.choose(shelf, ranked)
+        missing = self.wanted - len(chosen)
+        if missing > 0:
+            without = self.hidden | items.keys()
+            more = await reader.catalogue(filters=self.wish.filters, without=without, limit=missing)
+            chosen = self.fill(chosen, items, more)
+        return self.answer(chosen, items, reader, request_id)
 
     def answer(
         self, chosen: Sequence[Candidate], items: Mapping[ItemId, Item], reader: ReleaseReader, request_id: RequestId

@@ -68,6 +68,12 @@ ANSWER: Final[Answer] = {
     "arm": "live",
     "items": [KETTLE, PAN],
 }
+CONTINUED: Final[Answer] = {
+    **ANSWER,
+    "user_id": None,
+    "items": [{**KETTLE, "score": 1.21, "source": "session_neighbours"}, {**PAN, "source": "similar", "score": 0.83}],
+    "model_version": "77ab90c45f0c1d2e",
+}
 ALSO: Final[Answer] = {**ANSWER, "user_id": "u00043", "request_id": f"{REQUEST}.2", "items": [{**PAN, "position": 1}]}
 LISTED: Final[ItemList] = {"site": SITE, "release_id": RELEASE, "items": [KETTLE]}
 MANY: Final[AnswerBatch] = {
@@ -123,7 +129,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "GET /v1/{site}/recommendations": ANSWER,
     "POST /v1/{site}/recommendations": ANSWER,
     "POST /v1/{site}/recommendations/batch": MANY,
-    "GET /v1/{site}/session": {**ANSWER, "user_id": None},
+    "GET /v1/{site}/session": CONTINUED,
     "GET /v1/{site}/items": [ItemFacts(item_id="i0011", title="Red kettle", category="kitchen", price=39.9)],
     "GET /v1/{site}/items/{item_id}/similar": LISTED,
     "GET /v1/{site}/popular": {**LISTED, "items": [{**KETTLE, "source": "popular", "because": ()}]},

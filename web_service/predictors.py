@@ -8,6 +8,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -17,24 +18,27 @@ from recsys.errors import RecsysError
 from recsys.serving.away import AWAY
 from recsys.serving.predicting.session import SessionEvent
 from recsys.serving.telling import live_releases
-from recsys.types import ReleaseId, SiteId
+from recsys.types import ItemId, ReleaseId, SiteId
 from web_service.problems import Problem
 from web_service.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from recsys.serving.continuing.model import NextItem, NextItems
     from recsys.serving.predicting.clicks import ClickProbability
     from recsys.serving.predicting.intent import PurchaseIntent
 
 log = logging.getLogger(__name__)
 
-Surface = Literal["intent", "ctr"]
-SURFACES: Final[tuple[Surface, ...]] = ("intent", "ctr")
+Surface = Literal["intent", "ctr", "session"]
+SURFACES: Final[tuple[Surface, ...]] = ("intent", "ctr", "session")
 LOOK_AGAIN: Final = 1.0
 """Seconds between two looks at the pointers."""
 AGAIN: Final = 30.0
 """Seconds until a model that could not be opened is tried again."""
 FEW: Final = 4
 """Rows that are scored at once; more are scored beside the other requests."""
+PATIENCE: Final = 0.3
+"""Seconds that a session waits for a model which is not in memory yet; it is continued without, then."""
 
 _FILES: Final = "SELECT name, content FROM recsys.ranker_file WHERE release_id = $1"
 
@@ -48,6 +52,7 @@ class Predictors:
         self._live: dict[tuple[SiteId, Surface], ReleaseId] = {}
         self._models: dict[tuple[SiteId, Surface], tuple[ReleaseId, Any]] = {}
         self._opening: dict[tuple[SiteId, Surface], asyncio.Lock] = {}
+        self._bringing: dict[tuple[SiteId, Surface], asyncio.Task[None]] = {}
         self._not_before: dict[ReleaseId, float] = {}
         self._looked = False
         self._thread = ThreadPoolExecutor(1, "predicting")
@@ -70,6 +75,18 @@ class Predictors:
         model: ClickProbability = await self._model(site, "ctr")
         return model
 
+    async def session(self, site: SiteId) -> "NextItems | None":
+        """The model that continues sessions; None while the site has none, or none is in memory soon."""
+        key: tuple[SiteId, Surface] = (site, "session")
+        if key not in self._live:
+            return None
+        if key not in self._models:
+            if key not in self._bringing:
+                self._bringing[key] = asyncio.create_task(self._bring(key))
+            await asyncio.wait({self._bringing[key]}, timeout=PATIENCE)
+        found: tuple[ReleaseId, NextItems] | None = self._models.get(key)
+        return None if found is None else found[1]
+
     async def bought(self, site: SiteId, model: "PurchaseIntent", session: Sequence[SessionEvent]) -> float:
         """The probability that the session buys, counted."""
         return (await self._said(site, "intent", 1, lambda: model.predict([session]).tolist()))[0]
@@ -81,6 +98,21 @@ class Predictors:
             MissingColumns: with the columns that some row has not.
         """
         return await self._said(site, "ctr", len(rows), lambda: model.predict(rows).tolist())
+
+    async def next_items(
+        self,
+        site: SiteId,
+        model: "NextItems",
+        session: Sequence[ItemId],
+        *,
+        k: int,
+        may_be_shown: Callable[[ItemId], bool],
+        repeats: bool,
+    ) -> "list[NextItem]":
+        """What may come next in the session, best first; found beside other requests, and timed."""
+        ask = partial(model.continue_session, session, k=k, may_be_shown=may_be_shown, repeats=repeats)
+        with self._telemetry.continuing.labels(site).time():
+            return await asyncio.get_running_loop().run_in_executor(self._thread, ask)
 
     async def run(self) -> None:
         """Keeps the models those of the pointers, until cancelled. Only what was asked for once is loaded again."""
@@ -120,6 +152,15 @@ class Predictors:
             )
         return self._models[key][1]
 
+    async def _bring(self, key: tuple[SiteId, Surface]) -> None:
+        """The model is in memory, unless it cannot be read, or Postgres does not answer."""
+        try:
+            await self._model(*key)
+        except (Problem, asyncpg.PostgresError, *AWAY) as fault:
+            log.warning("site %s: no model of %s in memory: %s", *key, fault)
+        finally:
+            del self._bringing[key]
+
     async def _open(self, key: tuple[SiteId, Surface]) -> None:
         """The model of the pointer is in memory. One that cannot be read is left for a while, and the last goes on."""
         release_id, now = self._live[key], asyncio.get_running_loop().time()
@@ -143,17 +184,19 @@ class Predictors:
         return said
 
 
-def _loaded(surface: Surface, files: Mapping[str, bytes]) -> "PurchaseIntent | ClickProbability":
+def _loaded(surface: Surface, files: Mapping[str, bytes]) -> Any:
     """Numpy and CatBoost are imported only here.
 
     Raises:
         ReleaseError: a file is missing.
         FeatureMismatch: it was trained by another version of this library.
     """
+    from recsys.serving.continuing.model import NextItems
     from recsys.serving.predicting.clicks import ClickProbability
     from recsys.serving.predicting.intent import PurchaseIntent
 
+    models: dict[Surface, Any] = {"intent": PurchaseIntent, "ctr": ClickProbability, "session": NextItems}
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
-        return (PurchaseIntent if surface == "intent" else ClickProbability).load(Path(folder))
+        return models[surface].load(Path(folder))

@@ -149,6 +149,19 @@ class Telemetry:
             buckets=PROBABILITIES,
             registry=self.registry,
         )
+        self.sessions = Counter(
+            "recsys_session_answers",
+            "Sessions continued, by the source of their first item; none: nothing could be shown.",
+            ("site", "source"),
+            registry=self.registry,
+        )
+        self.continuing = Histogram(
+            "recsys_session_seconds",
+            "Time until a session had the items of its model.",
+            ("site",),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
         self.unranked = Counter(
             "recsys_unranked_answers",
             "Answers blended although the site wants them ranked: late, absent, refused, failed or stranger.",
@@ -185,6 +198,11 @@ class Telemetry:
             self._count(self.items, site, source, by=count)
         if len(items) < k:
             self._count(self.short, site)
+
+    def count_session(self, answer: Answer) -> None:
+        """A session was continued; beside what ``count_answer`` counts."""
+        items = answer["items"]
+        self._count(self.sessions, answer["site"], items[0]["source"] if items else "none")
 
     def count_events(self, site: str, *, accepted: int, duplicates: int) -> None:
         """Events of one call are counted."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -28,7 +28,11 @@ class RecommendedItem(TypedDict):
         float, Field(description="Higher is better, among items of the same source; sources have different units.")
     ]
     source: Annotated[
-        str, Field(description="ranked, similar, popular, or catalogue; with the generator for ranked: ranked:als.")
+        str,
+        Field(
+            description="ranked, similar, popular, or catalogue; with the generator for ranked: ranked:als. "
+            "In a session also the kind of its model: session_neighbours."
+        ),
     ]
     because: Sequence[ItemId]
     title: str | None
@@ -45,6 +49,9 @@ class Answer(TypedDict):
     release_id: ReleaseId
     arm: str
     items: list[RecommendedItem]
+    model_version: NotRequired[
+        Annotated[str, Field(description="Of the model that was asked how the session goes on; absent elsewhere.")]
+    ]
 
 
 class AnswerBatch(TypedDict):

@@ -19,6 +19,7 @@ from web_service.parameters import BatchBody, RecommendationBody, Recommendation
 from web_service.problems import Problem
 from web_service.responses import JSON, as_bytes
 from web_service.services import InService, OfSite, Services
+from web_service.sessions import continued
 
 router = APIRouter(
     prefix="/v1/{site}", tags=["recommendations"], route_class=Guarded, dependencies=[Depends(needs("read"))]
@@ -85,14 +86,23 @@ async def recommend_to_many(
 async def continue_session(
     site: OfSite, query: Annotated[SessionQuery, Query()], service: InService, request: Request
 ) -> Response:
-    """Next items for an anonymous visitor who looked at ``items``, which are repeated only where the site allows it."""
+    """Next items for an anonymous visitor who looked at ``items``, which are repeated only where the site allows it.
+
+    The model that is live for sessions says which, best first; then, or where the site has none, what is similar.
+    """
     again = site.serving.session_repeats
     asked = vars(query).copy()
     recent = asked.pop("items")
     if not again:
         asked["exclude"] = [*query.exclude, *recent]
     wish = Wish(**asked, user_id=None, mode="online", recent=recent, repeats=again)
-    return Response(await _answer(service, site, wish, request.state.request_id), media_type=JSON)
+    now = clock.now()
+    found = await continued(
+        service.standing, service.predictors, site, wish, request_id=request.state.request_id, now=now
+    )
+    service.telemetry.count_session(found.answer)
+    body = _sent(service, found, wish, now, took_ms=(clock.now() - now).total_seconds() * 1000)
+    return Response(body, media_type=JSON)
 
 
 async def answer_question(
