@@ -3,9 +3,11 @@
 
 Trains what the site's `predictors` ask for: `intent` (does this session buy), `ctr` (is this impression clicked). Each
 is judged on what came later, beside baselines and the one that is live; accepted, it answers from now on. A table that
-is not what the site expects fails the task, and what is live stays.
+is not what the site expects fails the task, and what is live stays. A site with `approval.required` is asked before the
+pointer moves, for each predictor: answer it at *Required Actions*; no answer in time is a no.
 
 * **By the clock**: with each training of the site (`schedule.train_every_hours`).
+* **By assets**: at once after `watch_drift` found that a predictor no longer holds.
 * **By hand**: *Trigger*, or `recsys stage train_predictor --site S --surface intent`.
 """
 
@@ -13,7 +15,10 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, task
 
+from recsys_airflow.approval import approval, verdict, waits_for
+from recsys_airflow.assets import predictor_drift
 from recsys_airflow.defaults import policy
+from recsys_airflow.notifiers import NotLiveNotifier
 from recsys_airflow.partitions import AS_OF_PARAMS, as_of
 from recsys_airflow.schedules import each_training, training_minutes
 from recsys_airflow.sites import usable_sites
@@ -27,12 +32,25 @@ def train_predictors(site, surfaces, minute):
         from recsys.stages import train_predictor as stage
 
         report = stage.run(site=site, surface=surface, as_of=as_of(params))
-        return report.model_dump(mode="json", include={"release_id", "state", "decision"})
+        return report.model_dump(mode="json", include={"release_id", "state", "accepted", "reason", "page"})
 
-    common = policy("train_predictors", doc=__doc__, site=site.site, longest=timedelta(hours=2))
-    with DAG(schedule=each_training(site, minute=minute), params=AS_OF_PARAMS, **common):
+    @task
+    def activate(site, decision, answer):
+        from recsys.stages import activate_release as stage
+
+        return stage.run(site=site, release_id=decision["release_id"], **verdict(answer)).model_dump(mode="json")
+
+    times = {"longest": timedelta(hours=2), "waits": waits_for(site)}
+    common = policy("train_predictors", doc=__doc__, site=site.site, **times)
+    schedule = each_training(site, minute=minute, also=predictor_drift(site.site))
+    with DAG(schedule=schedule, params=AS_OF_PARAMS, **common):
         for surface in surfaces:
-            train.override(task_id=surface)(site.site, surface)
+            decision = train.override(task_id=surface)(site.site, surface)
+            if site.approval.required:
+                decision >> (asked := approval(site, of=surface, task_id=f"approve_{surface}"))
+                told = NotLiveNotifier(site.site, decided=surface, activated=f"activate_{surface}")
+                named = activate.override(task_id=f"activate_{surface}", on_success_callback=told)
+                named(site.site, decision, asked.output)
 
 
 sites = usable_sites()

@@ -11,26 +11,25 @@ from airflow.sdk.exceptions import AirflowSkipException
 from recsys.sites import SiteConfig
 from recsys_airflow.notifiers import NotLiveNotifier, WaitingNotifier
 
-DECISION: Final = "release"
-"""The task whose report says what the gate decided."""
 REASON: Final = "reason"
-REPORT: Final = f"{{{{ ti.xcom_pull(task_ids='{DECISION}')['%s'] }}}}"
+BODY: Final = """\
+%s
 
-SUBJECT: Final = f"May {REPORT % 'release_id'} go live?"
-BODY: Final = f"""\
-{REPORT % "reason"}
-
-[The report]({REPORT % "page"}), among the artifacts of its training: `report.html`. What is live stays until someone
-approves; no answer in time is a no.
+[The report](%s), among the artifacts of its training. What is live stays until someone approves; no answer in time is
+a no.
 """
 
 
 class Approval(ApprovalOperator):
     """Asks, and hands the answer on. A no is an outcome that the next task writes down: nothing is skipped for it."""
 
+    def __init__(self, *, of: str, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.of = of
+
     def execute(self, context: Any) -> None:
         """Waits, unless the gate has refused the release: then nobody need be asked."""
-        decision = context["ti"].xcom_pull(task_ids=DECISION)
+        decision = context["ti"].xcom_pull(task_ids=self.of)
         if not decision["accepted"]:
             raise AirflowSkipException(f"nobody is asked: the gate refused the release. {decision['reason']}")
         super().execute(context)
@@ -40,17 +39,25 @@ class Approval(ApprovalOperator):
         return HITLOperator.execute_complete(self, context, event)
 
 
-def approval(site: SiteConfig) -> Approval:
-    """The task that asks for a site that wants to be asked."""
+def approval(site: SiteConfig, *, of: str = "release", task_id: str = "approve") -> Approval:
+    """The task that asks for a site that wants to be asked.
+
+    Args:
+        site: one that does.
+        of: the task whose report says what the gate decided: release_id, accepted, reason, page.
+        task_id: what the asking task is called.
+    """
+    found = f"{{{{{{ ti.xcom_pull(task_ids='{of}')['%s'] }}}}}}"
     return Approval(
-        task_id="approve",
-        subject=SUBJECT,
-        body=BODY,
+        of=of,
+        task_id=task_id,
+        subject=f"May {found % 'release_id'} go live?",
+        body=BODY % (found % "reason", found % "page"),
         defaults=ApprovalOperator.REJECT,
         params={REASON: Param("", type=["null", "string"], title="Why", description="Stands in the audit.")},
         response_timeout=timedelta(hours=site.approval.timeout_hours),
         notifiers=[WaitingNotifier(site.site)],
-        on_skipped_callback=NotLiveNotifier(site.site),
+        on_skipped_callback=NotLiveNotifier(site.site, decided=of),
     )
 
 

@@ -30,6 +30,11 @@ def drift(site: SiteId) -> Asset:
     return _asset(site, "drift")
 
 
+def predictor_drift(site: SiteId) -> Asset:
+    """A predictor that no longer sees what it learned from, or whose predictions do not hold."""
+    return _asset(site, "predictor_drift")
+
+
 def _asset(site: SiteId, border: str) -> Asset:
     """A name is enough: for an asset with a URI, Airflow loads every provider while it parses the DAG file."""
     return Asset(name=f"{border}__{site}", group=border)

@@ -26,6 +26,7 @@ HOPELESS: Final = ExceptionRetryPolicy(
                 "recsys.errors.NotFittedError",
                 "recsys.errors.FeatureMismatch",
                 "recsys.errors.ReleaseError",
+                "recsys.errors.ExperimentError",
             ],
             action=RetryAction.FAIL,
             reason="the same input would fail in the same way",

@@ -1,7 +1,7 @@
 """What one DAG hands to the next: the id of the release they work on, in the extra of an asset event."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
@@ -43,22 +43,26 @@ def hand_over(outcome: Mapping[str, Any], event: Any) -> ReleaseId:
     return release_id
 
 
-def tell_of_drift(report: Mapping[str, Any], event: Any, *, retrain: bool) -> None:
+def tell_of_drift(
+    report: Mapping[str, Any], event: Any, *, retrain: bool, kind: Literal["alarms", "predictor_alarms"] = "alarms"
+) -> None:
     """The asset event says what drifted, and a training starts.
 
     Args:
-        report: ``alarms``, the names of the checks that did not pass, and ``reason``.
+        report: by ``kind`` the names of the checks that did not pass; and ``reason``.
         event: the task's ``outlet_events[asset]``.
         retrain: whether the site wants a training for that.
+        kind: those of the day and the recommendations, or those of the predictors.
 
     Raises:
         AirflowSkipException: nothing drifted, or no training is wanted; the reason stands in the task's log.
     """
-    if not report["alarms"]:
+    if not report[kind]:
         raise AirflowSkipException(report["reason"])
     if not retrain:
-        raise AirflowSkipException(f"no training is started, drift.retrain is false. {report['reason']}")
-    event.extra = {"alarms": report["alarms"]}
+        key = "drift.retrain" if kind == "alarms" else "drift.predictors.retrain"
+        raise AirflowSkipException(f"no training is started, {key} is false. {report['reason']}")
+    event.extra = {"alarms": report[kind]}
 
 
 def handed_over(params: Mapping[str, Any], started_by: Mapping[Any, Any], announced: Any) -> ReleaseId | None:

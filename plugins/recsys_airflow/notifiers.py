@@ -99,30 +99,47 @@ class NotLiveNotifier(Notifier):
 
     kind = "warning"
 
+    def __init__(self, site: SiteId, *, decided: str = "release", activated: str = "activate") -> None:
+        """``decided`` and ``activated`` are the tasks of the gate, and of what a person answered."""
+        super().__init__(site)
+        self.decided, self.activated = decided, activated
+
+    def _concerns(self, context: Any) -> bool:
+        return not self._outcome(context).get("live", False)
+
     def _title(self, context: Any) -> str:
         return f"{self.site}: a release does not go live"
 
     def _body(self, context: Any) -> str:
-        found = [context["ti"].xcom_pull(task_ids=task) for task in ("activate", "release")]
-        report = next(each for each in found if each is not None)
-        lines = [f"release: {report['release_id']}", f"why: {report['reason']}", "the live release stays"]
-        return "\n".join([*lines, *([f"report: {found[1]['page']}"] if found[1]["page"] else [])])
+        outcome, page = self._outcome(context), context["ti"].xcom_pull(task_ids=self.decided)["page"]
+        lines = [f"release: {outcome['release_id']}", f"why: {outcome['reason']}", "the live release stays"]
+        return "\n".join([*lines, *([f"report: {page}"] if page else [])])
+
+    def _outcome(self, context: Any) -> dict[str, Any]:
+        """The last that was said of the release."""
+        found = (context["ti"].xcom_pull(task_ids=task) for task in (self.activated, self.decided))
+        outcome: dict[str, Any] = next(each for each in found if each is not None)
+        return outcome
 
 
 class DriftNotifier(Notifier):
-    """One message when a day is unlike what the live release learned from; it names what drifted."""
+    """One message when a day is unlike what was learned from, or predictions do not hold; it names what drifted."""
 
     kind = "warning"
 
     def _concerns(self, context: Any) -> bool:
-        return bool(self._report(context)["alarms"])
+        return bool(self._alarms(context))
 
     def _title(self, context: Any) -> str:
-        return f"{self.site}: {len(self._report(context)['alarms'])} checks for drift did not pass"
+        return f"{self.site}: {len(self._alarms(context))} checks for drift did not pass"
 
     def _body(self, context: Any) -> str:
         report = self._report(context)
         return f"day: {report['day']}\n{report['reason']}"
+
+    def _alarms(self, context: Any) -> list[str]:
+        report = self._report(context)
+        return [*report["alarms"], *report["predictor_alarms"]]
 
     def _report(self, context: Any) -> dict[str, Any]:
         found: dict[str, Any] = context["ti"].xcom_pull(task_ids="watch")

@@ -24,6 +24,7 @@ from recsys.serving.contracts import State
 from recsys.serving.experiments import ExperimentState, experiments
 from recsys.serving.lifecycle import pointers, releases
 from recsys.sites import site_ids
+from recsys.types import SiteId
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ def measure(settings: Settings) -> list[Gauge]:
         "releases": of_releases,
         "event_log": of_event_logs,
         "drift": of_drift,
+        "predictors": of_predictors,
         "experiments": of_experiments,
         "airflow": of_runs,
     }
@@ -107,17 +109,56 @@ def of_drift(settings: Settings) -> Iterator[Gauge]:
         "recsys_drift_feature_psi", "Stability index of the features that drifted most.", labels=["site", "feature"]
     )
     day = Gauge("recsys_drift_as_of_timestamp_seconds", "End of the day looked at last.", labels=["site"])
-    blobs = open_blobs(settings.data_url, settings)
-    for site in site_ids(settings.sites_dir):
-        if not blobs.exists(f"drift/{site}/newest.json"):
-            continue
-        report = DriftReport.model_validate_json(blobs.get(f"drift/{site}/newest.json"))
+    for site, report in _drift_reports(settings):
         day.add_metric([site], report.as_of.timestamp())
         for check in report.checks:
             alarm.add_metric([site, check.name], 0 if check.passed else 1)
         for name, change in list(report.features.items())[:FARTHEST]:
             feature.add_metric([site, name], change.psi)
     yield from (alarm, feature, day)
+
+
+def of_predictors(settings: Settings) -> Iterator[Gauge]:
+    """Whether each site's predictors still hold, as was seen when they were looked at last."""
+    alarm = Gauge(
+        "recsys_predictor_alarm",
+        "1: the check of the predictor did not pass when it was looked at last.",
+        labels=["site", "surface", "check"],
+    )
+    feature = Gauge(
+        "recsys_predictor_feature_psi",
+        "Stability index of the features that drifted most.",
+        labels=["site", "surface", "feature"],
+    )
+    said = Gauge("recsys_predictor_prediction_psi", "Stability index of the predictions.", labels=["site", "surface"])
+    rows = Gauge("recsys_predictor_rows", "Rows since the training that were looked at.", labels=["site", "surface"])
+    became = Gauge(
+        "recsys_predictor_outcome",
+        "What became of predictions: gain, calibration, auc; mean, low and high of the interval.",
+        labels=["site", "surface", "metric", "bound"],
+    )
+    for site, report in _drift_reports(settings):
+        for predictor in report.predictors:
+            key = [site, predictor.surface]
+            for check in predictor.checks:
+                alarm.add_metric([*key, check.name], 0 if check.passed else 1)
+            if (compared := predictor.compared) is None:
+                continue
+            rows.add_metric(key, compared.rows)
+            said.add_metric(key, compared.predictions.psi)
+            for name, change in list(compared.features.items())[:FARTHEST]:
+                feature.add_metric([*key, name], change.psi)
+            for metric, interval in compared.outcome.intervals.items():
+                for bound, value in interval.model_dump().items():
+                    became.add_metric([*key, metric, bound], value)
+    yield from (alarm, feature, said, rows, became)
+
+
+def _drift_reports(settings: Settings) -> Iterator[tuple[SiteId, DriftReport]]:
+    blobs = open_blobs(settings.data_url, settings)
+    for site in site_ids(settings.sites_dir):
+        if blobs.exists(f"drift/{site}/newest.json"):
+            yield site, DriftReport.model_validate_json(blobs.get(f"drift/{site}/newest.json"))
 
 
 def of_experiments(settings: Settings) -> Iterator[Gauge]:

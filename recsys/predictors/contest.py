@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from recsys.predictors.curves import Curves
 from recsys.predictors.gate import Decision
+from recsys.predictors.seen import SeenRows
 from recsys.types import Frozen
 
 
@@ -39,6 +40,11 @@ class Contest(Protocol):
     @property
     def learned(self) -> int:
         """Rows that the model learned from."""
+        ...
+
+    @property
+    def seen(self) -> SeenRows | None:
+        """Those later rows, for later ones to be compared with; None: they are of another kind than a site's own."""
         ...
 
     def decide(self) -> Decision:

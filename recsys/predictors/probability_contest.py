@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsys.predictors.gate import Decision, Measure, decide
 from recsys.predictors.quality import Labels, Probabilities, ProbabilityQuality, probability_quality, row_log_loss
+from recsys.predictors.seen import SeenRows
 from recsys.serving.predicting.clicks import ClickProbability
 from recsys.serving.predicting.intent import PurchaseIntent
 
@@ -28,6 +29,8 @@ class ProbabilityContest:
     "By contestant: model, base rate, other baselines; live, where what is live looks at what there still is."
     groups: NDArray[np.int64]
     "Rows of one group are not independent."
+    seen: SeenRows | None
+    "What the model saw of these rows; None: they are not the site's own."
 
     def decide(self) -> Decision:
         """Surely below the base rate, and not surely above any other."""

@@ -36,6 +36,8 @@ FITTED: Final = "generators"
 LINEAGE: Final = "lineage.json"
 REPORT: Final = "report.json"
 PAGE: Final = "report.html"
+REFERENCE: Final = "reference.json"
+"""Of a predictor: what it looked at and said before it went live; later rows are compared with it."""
 MANIFEST: Final = "manifest.json"
 
 SERVED: Final = (TOP_POPULAR, SIMILAR, ITEMS, RECOMMENDATIONS)

@@ -6,6 +6,32 @@ from recsys.sites.table_policy import Share
 from recsys.types import Frozen
 
 
+class PredictorDriftPolicy(Frozen):
+    """The same for the predictors that are live, on what happened since they were trained.
+
+    What became of predictions raises an alarm where its whole 95 % interval is beyond the bound.
+    """
+
+    days: PositiveInt = 7
+    "The last days whose sessions and impressions are looked at."
+    max_feature_psi: NonNegativeFloat = 0.25
+    "Largest stability index of a feature, beyond chance and beyond what lies between single days."
+    max_feature_ks: Share = 0.25
+    "Largest distance between the two distributions of a feature, likewise."
+    max_prediction_psi: NonNegativeFloat = 0.25
+    "The same index for the predictions."
+    max_calibration_error: PositiveFloat = 0.25
+    "By how much more, or less, may happen than was predicted: 0.25 is a quarter more, or four fifths."
+    min_gain: float = 0.0
+    "How far the log-loss must be below that of the base rate, as a share of the latter."
+    max_auc_drop: Share = 0.1
+    "How far the AUC may fall below what it was before the predictor went live."
+    max_age_hours: NonNegativeFloat = 168.0
+    "Largest age of what the predictor knows."
+    retrain: bool = True
+    "True: an alarm starts a training of the predictors."
+
+
 class DriftPolicy(Frozen):
     """Every bound is inclusive. What is too little to be judged raises no alarm."""
 
@@ -37,3 +63,4 @@ class DriftPolicy(Frozen):
     "Fewest items, as shown alike, in the live slates, relative to the most varied of the releases before."
     retrain: bool = True
     "True: a day that drifted starts a training at once."
+    predictors: PredictorDriftPolicy = PredictorDriftPolicy()

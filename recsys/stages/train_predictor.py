@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from recsys.errors import NotEnoughData
+from recsys.evaluation.drift.reference import Reference
 from recsys.predictors.contest import Contest
 from recsys.releases import files as f
 from recsys.releases.moments import Log
@@ -24,6 +25,7 @@ Prepare = Callable[[SiteConfig, Log, datetime, Path | None], Contest]
 CONTESTS: Final[Mapping[Predictor, Prepare]] = {
     "intent": predictor_contests.of_intent,
     "ctr": predictor_contests.of_ctr,
+    "session": predictor_contests.of_session,
 }
 
 
@@ -36,7 +38,7 @@ def run(
 
     Args:
         site: which site.
-        surface: intent or ctr.
+        surface: intent, ctr or session.
         as_of: exclusive, UTC; by default the end of the log.
         context: stores; by default those of the environment.
 
@@ -67,6 +69,10 @@ def run(
             model_version=version,
             mlflow_run_id="",
         )
+        if (seen := contest.seen) is not None:
+            reference = Reference.of(seen.names, seen.table, seen.said, seen.labels, seen.days)
+            store = f.ReleaseFiles(context.blobs, site, release_id)
+            store.put_json(f.REFERENCE, reference.model_dump(mode="json"))
         return release_predictor.run(context, config, report, made)
 
 

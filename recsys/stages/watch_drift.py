@@ -22,6 +22,7 @@ from recsys.releases.moments import Log
 from recsys.serving import lifecycle
 from recsys.serving.contracts import ReleaseSummary
 from recsys.sites import SiteConfig
+from recsys.stages import predictor_drift
 from recsys.stages.context import StageContext, open_context
 from recsys.types import SiteId
 
@@ -42,6 +43,7 @@ def run(*, site: SiteId, day: date | None = None, context: StageContext | None =
     """One UTC day is judged beside the weeks before it, and beside what the live release learned from.
 
     Before the first release nothing is judged, nor where nothing has happened for weeks: a site of the past.
+    Predictors that are live are looked at too: whether they still see what they learned from, and whether it came so.
 
     The report lies in the data store, ``drift/<site>/<day>.json`` and ``drift/<site>/newest.json``.
 
@@ -62,15 +64,18 @@ def run(*, site: SiteId, day: date | None = None, context: StageContext | None =
     checks: list[Check] = []
     drifted: dict[str, Change] = {}
     scores: dict[str, Change] = {}
-    live = _live(context, site)
-    if live is not None and _is_alive(log, as_of):
+    live, alive = _live(context, site), _is_alive(log, as_of)
+    if live is not None and alive:
         measured = days.measure(log.interactions, as_of=as_of, days=JUDGED_DAYS, min_rows=config.drift.min_rows)
         drifted = _features(log, live, as_of)
         scores = _scores(context, config, live)
         checks += days.checks(measured, config.drift)
         checks += features.checks(drifted, config.drift) + features.score_checks(scores, config.drift)
         checks += _of_releases(context, log, live, as_of)
-    report = DriftReport(site=site, as_of=as_of, checks=tuple(checks), features=drifted, scores=scores)
+    predictors = predictor_drift.look(context, log, as_of) if alive else ()
+    report = DriftReport(
+        site=site, as_of=as_of, checks=tuple(checks), features=drifted, scores=scores, predictors=predictors
+    )
     for name in (f"{as_of - DAY:%Y-%m-%d}", "newest"):
         context.blobs.put(f"drift/{site}/{name}.json", report.model_dump_json(indent=1).encode())
     return report

@@ -52,3 +52,13 @@ def test_a_day_that_drifted_starts_a_training_where_the_site_wants_one(event):
         tell_of_drift(drifted, event, retrain=False)
     with pytest.raises(AirflowSkipException, match="No drift"):
         tell_of_drift({"alarms": [], "reason": "No drift: 9 checks as expected."}, event, retrain=True)
+
+
+def test_predictions_that_do_not_hold_start_a_training_of_the_predictors_alone(event):
+    report = {"alarms": [], "predictor_alarms": ["ctr: the AUC"], "reason": "Drift: ctr: the AUC: 0.5, expected more."}
+    with pytest.raises(AirflowSkipException):
+        tell_of_drift(report, event, retrain=True)
+    with pytest.raises(AirflowSkipException, match=r"drift\.predictors\.retrain is false"):
+        tell_of_drift(report, event, retrain=False, kind="predictor_alarms")
+    tell_of_drift(report, event, retrain=True, kind="predictor_alarms")
+    assert event.extra == {"alarms": ["ctr: the AUC"]}

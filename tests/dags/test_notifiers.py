@@ -95,6 +95,15 @@ def test_people_are_told_why_a_release_does_not_go_live(inbox, returned, why):
     assert message["message"].splitlines() == told
 
 
+def test_of_a_predictor_people_are_told_when_the_answer_was_no(inbox):
+    notifier = NotLiveNotifier("alpha", decided="intent", activated="activate_intent")
+    yes, no = ({"release_id": "r1", "live": live, "reason": "Anna said so."} for live in (True, False))
+    for answer in (yes, no):
+        notifier({"ti": AfterTheGate(intent=RELEASE, activate_intent=answer)})
+    [message] = inbox.messages
+    assert message["message"].splitlines()[:2] == ["release: r1", "why: Anna said so."]
+
+
 @pytest.fixture
 def context():
     dag = DAG("ingest_events__alpha", schedule=None)
@@ -166,9 +175,11 @@ def test_every_address_that_works_is_told_and_the_others_cost_a_warning(inbox, c
 
 
 def test_people_are_told_what_drifted_and_of_a_normal_day_nothing(inbox):
-    report = {"day": "2026-03-01", "alarms": ["a day's volume"], "reason": "Drift: a day's volume: 3, expected more."}
-    DriftNotifier("alpha")({"ti": AfterTheGate(watch=report)})
-    DriftNotifier("alpha")({"ti": AfterTheGate(watch={**report, "alarms": []})})
-    [message] = inbox.messages
-    assert message["title"] == "alpha: 1 checks for drift did not pass"
+    told = {"day": "2026-03-01", "reason": "Drift: a day's volume: 3, expected more."}
+    quiet = {**told, "alarms": [], "predictor_alarms": []}
+    DriftNotifier("alpha")({"ti": AfterTheGate(watch={**quiet, "alarms": ["a day's volume"]})})
+    DriftNotifier("alpha")({"ti": AfterTheGate(watch=quiet)})
+    DriftNotifier("alpha")({"ti": AfterTheGate(watch={**quiet, "predictor_alarms": ["ctr: the AUC"]})})
+    message, other = inbox.messages
+    assert message["title"] == other["title"] == "alpha: 1 checks for drift did not pass"
     assert message["message"] == "day: 2026-03-01\nDrift: a day's volume: 3, expected more."

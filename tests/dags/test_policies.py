@@ -69,7 +69,15 @@ def test_every_dag_has_a_page_and_tags(dagbag):
 
 @pytest.mark.parametrize(
     "error",
-    [errors.UnknownSiteError, errors.PartitionRefused, errors.SourceError, errors.NotEnoughData, errors.ReleaseError],
+    [
+        errors.UnknownSiteError,
+        errors.PartitionRefused,
+        errors.SourceError,
+        errors.NotEnoughData,
+        errors.ReleaseError,
+        errors.ExperimentError,
+        errors.UnknownExperimentError,
+    ],
 )
 def test_what_would_fail_again_is_not_tried_again(error):
     assert HOPELESS.evaluate(error("found, expected, do"), 1, ATTEMPTS).action is RetryAction.FAIL

@@ -35,14 +35,18 @@ STRUCTURE = {
     },
     "train_predictors__alpha": {"intent": ([], [], []), "ctr": ([], [], [])},
     "judge_experiments__alpha": {"judge": ([], [], [])},
-    "watch_drift__alpha": {"watch": ([], [], ["announce"]), "announce": ([], ["drift__alpha"], [])},
+    "watch_drift__alpha": {
+        "watch": ([], [], ["announce", "announce_predictors"]),
+        "announce": ([], ["drift__alpha"], []),
+        "announce_predictors": ([], ["predictor_drift__alpha"], []),
+    },
     "maintain_storage": {"sites": ([], [], ["maintain"]), "maintain": ([], [], [])},
 }
 """DAG → task → assets it reads, assets it announces, tasks that follow."""
 STARTED_BY = {
     "consume_stream__alpha": ["stream__alpha"],
     "build_candidates__alpha": ["event_log__alpha", "drift__alpha"],
-    "train_predictors__alpha": ["event_log__alpha", "drift__alpha"],
+    "train_predictors__alpha": ["event_log__alpha", "drift__alpha", "predictor_drift__alpha"],
     "train_ranker__alpha": ["candidates__alpha"],
     "release_recommendations__alpha": ["ranker__alpha"],
 }
@@ -81,7 +85,7 @@ def test_every_site_has_assets_of_its_own(dagbag):
         (dag_id, asset.name) for dag_id, dag in dagbag.dags.items() for task in dag.tasks for asset in task.outlets
     ]
     assert [each for each in outlets if each[0].partition("__")[2] != each[1].partition("__")[2]] == []
-    assert len({name for _, name in outlets}) == 15
+    assert len({name for _, name in outlets}) == 18
 
 
 def test_a_site_that_wants_to_be_asked_is_asked_between_the_gate_and_the_pointer(write_site, parse):
@@ -98,6 +102,22 @@ def test_a_site_that_wants_to_be_asked_is_asked_between_the_gate_and_the_pointer
     assert (approve.options, approve.defaults) == (["Approve", "Reject"], ["Reject"])
     assert approve.response_timeout == timedelta(hours=36)
     assert dag.dagrun_timeout > timedelta(hours=36) + 3 * approve.execution_timeout
+
+
+def test_each_predictor_is_asked_for_where_the_site_wants_that(write_site, parse):
+    write_site("alpha", text=YAML.format(site="alpha", schedule="") + "approval: {required: true, timeout_hours: 36}\n")
+    dag = parse().dags["train_predictors__alpha"]
+    assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == {
+        task: follow
+        for surface in ("intent", "ctr")
+        for task, follow in {
+            surface: [f"activate_{surface}", f"approve_{surface}"],
+            f"approve_{surface}": [f"activate_{surface}"],
+            f"activate_{surface}": [],
+        }.items()
+    }
+    assert "task_ids='ctr'" in dag.get_task("approve_ctr").body
+    assert dag.dagrun_timeout > timedelta(hours=36)
 
 
 def test_maintenance_is_one_mapped_task_for_each_site(dagbag):

@@ -41,22 +41,51 @@ def change(reference: pl.Series, current: pl.Series) -> Change:
     Numbers are cut at the deciles of the reference, text by value; missing ones are a bin of their own.
     """
     if reference.dtype.is_numeric():
-        bins = _deciles(_numbers(reference))
-        counts = [_binned(_numbers(each), bins) for each in (reference, current)]
+        edges = _deciles(_numbers(reference))
+        before, now = (binned(_numbers(each), edges) for each in (reference, current))
         distance = _distance(_numbers(reference), _numbers(current))
     else:
-        counts = _by_value(reference.cast(pl.String), current.cast(pl.String))
-        distance = shift(*counts)
-    n, m = reference.len(), current.len()
-    by_chance = (1 / n + 1 / m) * float(chi2.isf(CHANCE, max(1, len(counts[0]) - 1)))
-    return Change(
-        psi=max(0.0, _psi(*counts) - by_chance), ks=max(0.0, distance - SMIRNOV * float(np.sqrt((n + m) / (n * m))))
-    )
+        before, now = _by_value(reference.cast(pl.String), current.cast(pl.String))
+        distance = shift(before, now)
+    return _beyond_chance(before, now, distance)
+
+
+def change_of_counts(reference: Floats, current: Floats) -> Change:
+    """The same from counts in bins, as ``binned`` gives them: both in the same bins, and both of some value."""
+    known = [each[:-1] for each in (reference, current)]
+    if not all(each.sum() for each in known):
+        return _beyond_chance(reference, current, 0.0)
+    before, now = (np.cumsum(each) / each.sum() for each in known)
+    return _beyond_chance(reference, current, float(np.abs(before - now).max()))
+
+
+def edges_of(values: Floats) -> Floats:
+    """Where bins end: the deciles of what is there, below the least of it and at the most; none where nothing is."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.zeros(0)
+    return np.unique([np.nextafter(known.min(), -np.inf), *_deciles(known), known.max()])
+
+
+def binned(values: Floats, edges: Floats) -> Floats:
+    """How many values lie in each bin, up to each edge and beyond the last; at the end, how many are missing."""
+    missing = np.isnan(values)
+    counts = np.bincount(np.searchsorted(edges, values[~missing], side="left"), minlength=len(edges) + 1)
+    return np.append(counts, missing.sum()).astype(np.float64)
 
 
 def shift(reference: Floats, current: Floats) -> float:
     """Share of the current counts that would have to be elsewhere, for the shares to be the reference's; in [0, 1]."""
     return 0.5 * float(np.abs(reference / reference.sum() - current / current.sum()).sum())
+
+
+def _beyond_chance(reference: Floats, current: Floats, distance: float) -> Change:
+    n, m = float(reference.sum()), float(current.sum())
+    by_chance = (1 / n + 1 / m) * float(chi2.isf(CHANCE, max(1, len(reference) - 1)))
+    return Change(
+        psi=max(0.0, _psi(reference, current) - by_chance),
+        ks=max(0.0, distance - SMIRNOV * float(np.sqrt((n + m) / (n * m)))),
+    )
 
 
 def _psi(reference: Floats, current: Floats) -> float:
@@ -82,12 +111,6 @@ def _numbers(series: pl.Series) -> Floats:
 def _deciles(values: Floats) -> Floats:
     known = values[~np.isnan(values)]
     return np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.zeros(0)
-
-
-def _binned(values: Floats, edges: Floats) -> Floats:
-    missing = np.isnan(values)
-    counts = np.bincount(np.searchsorted(edges, values[~missing], side="left"), minlength=len(edges) + 1)
-    return np.append(counts, missing.sum()).astype(np.float64)
 
 
 def _by_value(reference: pl.Series, current: pl.Series) -> list[Floats]:

@@ -52,8 +52,8 @@ def beyond_usual(found: dict[str, Change], usual: Sequence[dict[str, Change]]) -
 def checks(found: dict[str, Change], policy: DriftPolicy) -> list[Check]:
     """What the policy asks of features; those beyond a bound are named, farthest first."""
     return [
-        _farthest("a feature's drift from the training window (PSI)", _psi(found), policy.max_feature_psi),
-        _farthest(
+        farthest("a feature's drift from the training window (PSI)", _psi(found), policy.max_feature_psi),
+        farthest(
             "a feature's distance from the training window (KS)",
             {name: each.ks for name, each in found.items()},
             policy.max_feature_ks,
@@ -63,13 +63,14 @@ def checks(found: dict[str, Change], policy: DriftPolicy) -> list[Check]:
 
 def score_checks(found: dict[str, Change], policy: DriftPolicy) -> list[Check]:
     """What the policy asks of scores."""
-    return [_farthest("the scores' drift from the training window (PSI)", _psi(found), policy.max_score_psi)]
+    return [farthest("the scores' drift from the training window (PSI)", _psi(found), policy.max_score_psi)]
 
 
 def _psi(found: dict[str, Change]) -> dict[str, float]:
     return {name: each.psi for name, each in found.items()}
 
 
-def _farthest(name: str, found: dict[str, float], bound: float) -> Check:
+def farthest(name: str, found: dict[str, float], bound: float) -> Check:
+    """None is beyond the bound; else those that are, are named, farthest first."""
     beyond: Sequence[str] = sorted((each for each in found if found[each] > bound), key=lambda each: -found[each])
     return at_most(name, max(found.values(), default=0.0), bound, number, items=beyond)

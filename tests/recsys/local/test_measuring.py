@@ -6,7 +6,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from recsys.datasets.reports import Reports
+from recsys.evaluation.bootstrap import Interval
 from recsys.evaluation.drift.distributions import Change
+from recsys.evaluation.drift.outcomes import Outcome
+from recsys.evaluation.drift.predictors import Compared, PredictorDrift
 from recsys.evaluation.drift.report import DriftReport
 from recsys.evaluation.gate.check import Check
 from recsys.events.partition import Checked
@@ -40,8 +43,17 @@ def shop(createdb, tmp_path):
     calm = Experiment.model_validate({"id": "calm", "site": "demo_shop", "arms": arms, "ramp": (0.1,)})
     experiments.start(settings.postgres_dsn(), calm, AT)
     check = Check(name="a volume", passed=False, found="9", expected="1")
+    held = Check(name="a gain", passed=True, found="1", expected="1")
     changes = {"price": Change(psi=0.5, ks=0.1)}
-    drift = DriftReport(site="demo_shop", as_of=AT, checks=(check,), features=changes, scores={})
+    known = Interval(mean=0.4, low=0.3, high=0.5)
+    became = Outcome(rows=900, log_loss=0.3, base_rate_log_loss=0.5, gain=known, calibration=None, auc=known)
+    compared = Compared(rows=900, features=changes, predictions=changes["price"], outcome=became, auc_before=0.7)
+    predictor = PredictorDrift(
+        surface="intent", release_id="p1", trained_as_of=AT, checks=(check, held), compared=compared
+    )
+    drift = DriftReport(
+        site="demo_shop", as_of=AT, checks=(check,), features=changes, scores={}, predictors=(predictor,)
+    )
     context.blobs.put("drift/demo_shop/newest.json", drift.model_dump_json().encode())
     Reports(context.blobs).keep(
         judged("2026-03-02", Checked.nothing(), QualityPolicy(allow_empty_days=False), site="demo_shop")
@@ -65,6 +77,13 @@ def test_what_stores_say_is_told_and_who_is_away_is_named(shop):
     assert gauges["recsys_experiment_ramp", "demo_shop", "calm"] == 0.1
     assert gauges["recsys_drift_alarm", "demo_shop", "a volume"] == 1
     assert gauges["recsys_drift_feature_psi", "demo_shop", "price"] == 0.5
+    assert gauges["recsys_predictor_alarm", "demo_shop", "intent", "a volume"] == 1
+    assert gauges["recsys_predictor_alarm", "demo_shop", "intent", "a gain"] == 0
+    assert gauges["recsys_predictor_feature_psi", "demo_shop", "intent", "price"] == 0.5
+    assert gauges["recsys_predictor_prediction_psi", "demo_shop", "intent"] == 0.5
+    assert gauges["recsys_predictor_rows", "demo_shop", "intent"] == 900
+    assert gauges["recsys_predictor_outcome", "demo_shop", "intent", "auc", "low"] == 0.3
+    assert not any("calibration" in labels for labels in gauges)
     assert gauges["recsys_event_log_refused_partitions", "demo_shop"] == 1
     assert gauges["recsys_event_log_rows", "demo_shop", "kept"] > 100
     last = datetime.fromtimestamp(gauges["recsys_event_log_end_timestamp_seconds", "demo_shop"], UTC)

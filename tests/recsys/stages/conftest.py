@@ -4,12 +4,16 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
+import polars as pl
 import pytest
 
+from recsys import columns as c
 from recsys.layout import Settings
 from recsys.local.servers.postgres import create_database
 from recsys.serving.migrate import migrate
+from recsys.serving.postgres import transaction
 from recsys.stages.context import StageContext, open_context
+from recsys.testing.clicks import CLICK
 
 SITE = "small_shop"
 FIRST = date(2026, 3, 1)
@@ -61,3 +65,23 @@ def make_context(mlflow_server: Settings, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def context(make_context: Callable[[], StageContext]) -> StageContext:
     return make_context()
+
+
+def show(context: StageContext, rows: pl.DataFrame) -> None:
+    """The web service showed these impressions, and was told a minute later which were clicked."""
+    asked = [f"r{n:05d}" for n in range(rows.height)]
+    users, items, times, clicked = (rows[name].to_list() for name in (c.USER_ID, c.ITEM_ID, c.TIMESTAMP, CLICK))
+    with transaction(context.dsn) as cursor:
+        cursor.execute(
+            "INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, served_at) "
+            "SELECT %s, request_id, user_id, 'r', 'live', ARRAY[item_id], ARRAY['popular'], served_at FROM unnest("
+            "%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS shown (request_id, user_id, item_id, served_at)",
+            (SITE, asked, users, items, times),
+        )
+        cursor.execute(
+            'INSERT INTO recsys.event (site, event_id, user_id, item_id, event_type, "timestamp", request_id) '
+            "SELECT %s, request_id, user_id, item_id, 'view', at + interval '1 minute', request_id FROM unnest("
+            "%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::boolean[]) "
+            "AS shown (request_id, user_id, item_id, at, clicked) WHERE clicked",
+            (SITE, asked, users, items, times, clicked),
+        )
