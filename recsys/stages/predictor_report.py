@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, SerializeAsAny
+from pydantic import AwareDatetime, SerializeAsAny, computed_field
 
 from recsys.predictors.contest import Quality
 from recsys.predictors.curves import Curves
 from recsys.predictors.gate import Decision
 from recsys.types import Frozen, ReleaseId, SiteId
 
-Predictor = Literal["intent", "ctr"]
+Predictor = Literal["intent", "ctr", "session"]
 
 
 class PredictorReport(Frozen):
@@ -20,13 +20,28 @@ class PredictorReport(Frozen):
     release_id: ReleaseId
     as_of: AwareDatetime
     state: str
-    "live, or refused; retired where the same model was live before and another is now."
+    """live, or refused; gated where it waits for a person; retired where the same model was live before and another is
+    now."""
     decision: Decision
     learned_rows: int
     quality: dict[str, SerializeAsAny[Quality]]
     "By contestant, on the same later rows."
     model_version: str
     mlflow_run_id: str
+    page: str = ""
+    "Where its run is shown."
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's way
+    @property
+    def accepted(self) -> bool:
+        """What the gate says."""
+        return self.decision.accepted
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def reason(self) -> str:
+        """Why."""
+        return self.decision.reason
 
     def metrics(self) -> dict[str, float]:
         """Final values by contestant and name, as a run in MLflow has them."""

@@ -38,7 +38,8 @@ def run(context: StageContext, config: SiteConfig, report: PredictorReport, fold
         StoreError: a store does not answer.
     """
     tracked = _tracked_before(context, report) or _tracked(context, config, report, folder)
-    report = report.model_copy(update={RUN: tracked[RUN]})
+    page = Tracking(context.tracking_uri, report.site).page(tracked[RUN])
+    report = report.model_copy(update={RUN: tracked[RUN], "page": page})
     return report.model_copy(update={"state": _released(context, config, report, tracked, folder)})
 
 
@@ -77,7 +78,7 @@ def _released(
     site, release_id, reason = report.site, report.release_id, report.decision.reason
     store = f.ReleaseFiles(context.blobs, site, release_id)
     files: dict[str, Any] = store.put_folder(publish_predictor.MODEL, folder)
-    described = json.loads(report.model_dump_json(exclude={"state"}))
+    described = json.loads(report.model_dump_json(exclude={"state", "page"}))
     store.put_json(f.REPORT, described)
     state = lifecycle.record_release(
         context.dsn,
