@@ -37,6 +37,7 @@ class Predictor(StrEnum):
 
     INTENT = "intent"
     CTR = "ctr"
+    SESSION = "session"
 
 
 @app.command()
@@ -59,7 +60,7 @@ def stage(
 ) -> None:
     """Runs one step, as Airflow would."""
     if name is Stage.TRAIN_PREDICTOR and surface is None:
-        raise ConfigError(f"stage {name}: found no --surface; say which predictor: --surface intent, or ctr")
+        raise ConfigError(f"stage {name}: found no --surface; say which predictor: --surface intent, ctr or session")
     if name in (Stage.INGEST_EVENTS, Stage.REPORT_QUALITY) and day is None:
         raise ConfigError(f"stage {name}: found no --day; say which UTC day: --day 2026-08-01")
     arguments: dict[Stage, dict[str, Any]] = {

@@ -3,21 +3,23 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys.predictors.contest import Quality
+from recsys.predictors.curves import Curves
 from recsys.predictors.session.sessions import Case
 from recsys.serving.continuing.model import NextItems
-from recsys.types import Frozen, ItemId
+from recsys.types import ItemId
 
 ASKED: Final = 20
 """Items of an answer."""
 ABSENT: Final = 0
 
 
-class SessionQuality(Frozen):
+class SessionQuality(Quality):
     """Of one model on one set of cases; docs/metrics.md says what each number means."""
 
     cases: int
@@ -27,6 +29,21 @@ class SessionQuality(Frozen):
     popularity_bias: float
     answered: float
     "Share of the cases that got any item."
+    found_among: tuple[float, ...]
+    "Share of the cases whose next item is among the first 1, 2, … of the answer."
+
+    def metrics(self) -> dict[str, float]:
+        return self.model_dump(exclude={"found_among"})
+
+    @classmethod
+    def curves(cls, contestants: Mapping[str, Self]) -> Curves:
+        return Curves(
+            name="hit_rate",
+            title="Next items of later sessions",
+            x="first items of an answer",
+            y="share of cases whose next item is among them",
+            lines={name: list(enumerate(found.found_among, start=1)) for name, found in contestants.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,8 @@ class Judged:
 
     ranks: NDArray[np.int64]
     "Per case the place of what came next, 1 is best; ABSENT where the answer does not have it."
+    asked: int
+    "Items of an answer, at most."
     groups: NDArray[np.int64]
     "Per case its session: cases of one session are not independent."
     coverage: float
@@ -51,12 +70,14 @@ class Judged:
             coverage=self.coverage,
             popularity_bias=self.popularity_bias,
             answered=self.answered,
+            found_among=tuple(np.cumsum(np.bincount(self.ranks, minlength=self.asked + 1)[1:]) / len(self.ranks)),
         )
 
     @property
     def hits(self) -> NDArray[np.float64]:
         """Per case 1 or 0."""
-        return (self.ranks != ABSENT).astype(np.float64)
+        found: NDArray[np.float64] = (self.ranks != ABSENT).astype(np.float64)
+        return found
 
     @property
     def reciprocal_ranks(self) -> NDArray[np.float64]:
@@ -90,6 +111,7 @@ def judge_sessions(
     seen = sum(count * popularity.get(item, 0) for item, count in shown.items())
     return Judged(
         ranks,
+        k,
         np.array([case.group for case in cases], dtype=np.int64),
         coverage=len(shown) / max(len(popularity), 1),
         popularity_bias=seen / max(shown.total() * most, 1),
