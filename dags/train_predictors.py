@@ -1,13 +1,14 @@
 """
 # train_predictors
 
-Trains what the site's `predictors` ask for: `intent` (does this session buy), `ctr` (is this impression clicked). Each
-is judged on what came later, beside baselines and the one that is live; accepted, it answers from now on. A table that
-is not what the site expects fails the task, and what is live stays. A site with `approval.required` is asked before the
-pointer moves, for each predictor: answer it at *Required Actions*; no answer in time is a no.
+Trains what the site's `predictors` ask for: `intent` (does this session buy), `ctr` (is this impression clicked),
+`session` (what does it look at next). Each is judged on what came later, beside baselines and the one that is live;
+accepted, it answers from now on. A table that is not what the site expects fails the task, and what is live stays. A
+site with `approval.required` is asked before the pointer moves, for each predictor: answer it at *Required Actions*; no
+answer in time is a no.
 
-* **By the clock**: with each training of the site (`schedule.train_every_hours`).
-* **By assets**: at once after `watch_drift` found that a predictor no longer holds.
+* **By assets**: after each `train_ranker` of the site, so that it takes turns with what recommendations need; at once
+  after `watch_drift` found that a predictor no longer holds.
 * **By hand**: *Trigger*, or `recsys stage train_predictor --site S --surface intent`.
 """
 
@@ -16,15 +17,14 @@ from datetime import timedelta
 from airflow.sdk import DAG, task
 
 from recsys_airflow.approval import approval, verdict, waits_for
-from recsys_airflow.assets import predictor_drift
+from recsys_airflow.assets import predictor_drift, ranker
 from recsys_airflow.defaults import policy
 from recsys_airflow.notifiers import NotLiveNotifier
 from recsys_airflow.partitions import AS_OF_PARAMS, as_of
-from recsys_airflow.schedules import each_training, training_minutes
 from recsys_airflow.sites import usable_sites
 
 
-def train_predictors(site, surfaces, minute):
+def train_predictors(site, surfaces):
     """The DAG of one site."""
 
     @task
@@ -42,8 +42,7 @@ def train_predictors(site, surfaces, minute):
 
     times = {"longest": timedelta(hours=2), "waits": waits_for(site)}
     common = policy("train_predictors", doc=__doc__, site=site.site, **times)
-    schedule = each_training(site, minute=minute, also=predictor_drift(site.site))
-    with DAG(schedule=schedule, params=AS_OF_PARAMS, **common):
+    with DAG(schedule=ranker(site.site) | predictor_drift(site.site), params=AS_OF_PARAMS, **common):
         for surface in surfaces:
             decision = train.override(task_id=surface)(site.site, surface)
             if site.approval.required:
@@ -53,8 +52,6 @@ def train_predictors(site, surfaces, minute):
                 named(site.site, decision, asked.output)
 
 
-sites = usable_sites()
-minutes = training_minutes(sites)
-for usable in sites:
+for usable in usable_sites():
     if wanted := [name for name, asked in usable.predictors if asked is not None]:
-        train_predictors(usable, wanted, minutes[usable.site])
+        train_predictors(usable, wanted)

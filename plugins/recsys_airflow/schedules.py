@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronPartitionTimetable, CronTriggerTimetable
+from airflow.sdk import AssetOrTimeSchedule, CronPartitionTimetable, CronTriggerTimetable
 
 from recsys.sites import SiteConfig
 from recsys.types import SiteId
@@ -57,20 +57,15 @@ def catch_up(site: SiteConfig) -> dict[str, Any]:
     return {"catchup": True, "start_date": datetime.combine(site.schedule.catchup_from, time(), UTC) + length}
 
 
-def each_training(site: SiteConfig, *, minute: int, also: Asset | None = None) -> AssetOrTimeSchedule:
+def each_training(site: SiteConfig, *, minute: int) -> AssetOrTimeSchedule:
     """Every ``train_every_hours``, and at once after a range of days was loaded into the event log, or a day drifted.
 
     A run for one day, by the clock or by a backfill, announces a *partition* of the event log; Airflow starts only
     DAGs that are partitioned themselves for those, so a backfill of 305 days starts no training of its own.
-
-    Args:
-        site: whose.
-        minute: of the hour.
-        also: starts it too.
     """
     return AssetOrTimeSchedule(
         timetable=CronTriggerTimetable(training_cron(site, minute=minute), timezone="UTC", run_immediately=False),
-        assets=AssetAny(event_log(site.site), drift(site.site), *([also] if also is not None else [])),
+        assets=event_log(site.site) | drift(site.site),
     )
 
 

@@ -32,7 +32,7 @@ catalogue:
   fetch:
     kind: content_api
     params: {{url: "https://api.example.org/{{item_id}}", fields: {{title: headline}}}}
-predictors: {{intent: {{}}, ctr: {{}}}}
+predictors: {{intent: {{}}, ctr: {{}}, session: {{}}}}
 """
 
 WriteSite = Callable[..., Path]

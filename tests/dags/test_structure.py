@@ -33,7 +33,7 @@ STRUCTURE = {
         "conclude": ([], [], ["train"]),
         "train": ([], [], []),
     },
-    "train_predictors__alpha": {"intent": ([], [], []), "ctr": ([], [], [])},
+    "train_predictors__alpha": {"intent": ([], [], []), "ctr": ([], [], []), "session": ([], [], [])},
     "judge_experiments__alpha": {"judge": ([], [], [])},
     "watch_drift__alpha": {
         "watch": ([], [], ["announce", "announce_predictors"]),
@@ -46,7 +46,7 @@ STRUCTURE = {
 STARTED_BY = {
     "consume_stream__alpha": ["stream__alpha"],
     "build_candidates__alpha": ["event_log__alpha", "drift__alpha"],
-    "train_predictors__alpha": ["event_log__alpha", "drift__alpha", "predictor_drift__alpha"],
+    "train_predictors__alpha": ["ranker__alpha", "predictor_drift__alpha"],
     "train_ranker__alpha": ["candidates__alpha"],
     "release_recommendations__alpha": ["ranker__alpha"],
 }
@@ -109,7 +109,7 @@ def test_each_predictor_is_asked_for_where_the_site_wants_that(write_site, parse
     dag = parse().dags["train_predictors__alpha"]
     assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == {
         task: follow
-        for surface in ("intent", "ctr")
+        for surface in ("intent", "ctr", "session")
         for task, follow in {
             surface: [f"activate_{surface}", f"approve_{surface}"],
             f"approve_{surface}": [f"activate_{surface}"],
