@@ -99,7 +99,8 @@ def mind(data: Path) -> Rows:
             pl.col("shown").str.split(" "),
         )
         .sort(c.TIMESTAMP, "id")
-        .with_columns(pl.int_ranges(1, pl.col("shown").list.len() + 1).alias(c.POSITION))
+        .with_columns(pl.col("shown").list.len().alias(c.SLATE_SIZE))
+        .with_columns(pl.int_ranges(1, pl.col(c.SLATE_SIZE) + 1).alias(c.POSITION))
         .explode("shown", c.POSITION)
     )
     rows = shown.select(
@@ -107,6 +108,7 @@ def mind(data: Path) -> Rows:
         c.USER_ID,
         pl.col("shown").str.split("-").list.first().alias(c.ITEM_ID),
         c.POSITION,
+        c.SLATE_SIZE,
         pl.lit(None, pl.Float64).alias(c.PRICE),
         pl.col("shown").str.ends_with("-1").alias(CLICK),
     )

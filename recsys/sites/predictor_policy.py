@@ -96,7 +96,7 @@ class CtrPolicy(Frozen):
     "How that is written, as %y%m%d%H; null: ISO 8601, which the site's own impressions have."
     categories: tuple[str, ...] = ("item_id", "category", "position", "user_id")
     "Columns whose values each have a click rate and a frequency."
-    numbers: tuple[str, ...] = ("position", "price", "hour_of_day", "day_of_week")
+    numbers: tuple[str, ...] = ("position", "slate_size", "price", "hour_of_day", "day_of_week")
     "Columns that are read as numbers."
     counts: tuple[tuple[str, ...], ...] = (("user_id",), ("item_id",), ("user_id", "hour_of_day"))
     "Columns, each alone or several together, whose rows are counted."

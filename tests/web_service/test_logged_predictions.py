@@ -144,7 +144,7 @@ def test_640_sessions_are_seen_as_the_training_sees_them(client, settings, model
     for served, types_alone in ((live, False), (bare, True)):
         rows = prefixes_of(sessions, RULES, bare=types_alone)
         table = rows.examples.table
-        learned = zip(rows.session, rows.events, table, scorer.predict(table).tolist(), strict=True)
+        learned = zip(rows.session, rows.events, table, scorer.along(table, rows.session).tolist(), strict=True)
         assert served == {(sessions[n].user_id, events): (row.tobytes(), said) for n, events, row, said in learned}
         assert len(served) == USERS * STEPS
     assert len({table for table, _ in live.values()}) > 250
@@ -168,7 +168,13 @@ def test_360_impressions_are_seen_as_the_training_sees_them(client, settings, mo
         for item in shown["items"]:
             category, price = known.get(item["item_id"], (None, None))
             row = {"timestamp": datetime.now(UTC).isoformat(), "user_id": user, "item_id": item["item_id"]}
-            row |= {"position": item["position"], "category": category, "price": price, "of_no_use": True}
+            row |= {
+                "position": item["position"],
+                "slate_size": SHOWN,
+                "category": category,
+                "price": price,
+                "more": True,
+            }
             reply = predicted(client.post(f"/v1/{SITE}/ctr", json={"rows": [row]}))
             served.append(((shown["request_id"], item["item_id"]), given.pop().tobytes()))
             said += [each["click_probability"] for each in reply["predictions"]]

@@ -27,6 +27,7 @@ ROW = {
     "user_id": "u00042",
     "item_id": "i0007",
     "position": 1,
+    "slate_size": 10,
     "category": "kitchen",
     "price": 39.9,
 }

@@ -35,7 +35,8 @@ def impression_rows(
         policy: of the site.
 
     Returns:
-        timestamp (its hour), user_id, item_id, position (1 is the first), category, price, and the policy's label.
+        timestamp (its hour), user_id, item_id, position (1 is the first), slate_size (items shown together), category,
+        price, and the policy's label.
     """
     require(impressions, IMPRESSIONS, name="impressions")
     require(interactions, INTERACTIONS, name="interactions")
@@ -45,7 +46,8 @@ def impression_rows(
         impressions.filter(pl.col(c.TIMESTAMP) >= first, pl.col(c.TIMESTAMP) < last, pl.col(c.REQUEST_ID).is_not_null())
         .unique(c.REQUEST_ID, keep="first", maintain_order=True)
         .sort(c.TIMESTAMP, c.REQUEST_ID)
-        .with_columns(pl.int_ranges(1, pl.col(c.ITEMS).list.len() + 1).alias(c.POSITION))
+        .with_columns(pl.col(c.ITEMS).list.len().alias(c.SLATE_SIZE))
+        .with_columns(pl.int_ranges(1, pl.col(c.SLATE_SIZE) + 1).alias(c.POSITION))
         .explode(c.ITEMS, c.POSITION)
         .rename({c.ITEMS: c.ITEM_ID})
         .unique(pair, keep="first", maintain_order=True)
@@ -60,6 +62,7 @@ def impression_rows(
         c.USER_ID,
         c.ITEM_ID,
         c.POSITION,
+        c.SLATE_SIZE,
         c.CATEGORY,
         c.PRICE,
         policy.label,

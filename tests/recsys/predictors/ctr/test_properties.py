@@ -21,6 +21,7 @@ SCHEMA = {
     c.USER_ID: pl.String,
     c.ITEM_ID: pl.String,
     c.POSITION: pl.Int64,
+    c.SLATE_SIZE: pl.Int64,
     c.CATEGORY: pl.String,
     c.PRICE: pl.Float64,
 }
@@ -32,6 +33,7 @@ logged = st.fixed_dictionaries(
         c.USER_ID: st.none() | st.integers(0, 50).map("u{}".format) | texts,
         c.ITEM_ID: st.none() | st.integers(0, 600).map("i{}".format) | texts,
         c.POSITION: st.none() | st.integers(-3, 2**40),
+        c.SLATE_SIZE: st.none() | st.integers(0, 500),
         c.CATEGORY: st.none() | st.integers(0, 13).map("c{}".format) | texts,
         c.PRICE: st.none() | st.floats(),
     }

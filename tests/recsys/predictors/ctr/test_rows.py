@@ -52,10 +52,11 @@ def test_one_row_per_item_shown_and_clicked_where_an_interaction_names_both():
         acted(("r1", "b", 0.1), ("r2", "a", 1.1), (None, "a", 0.2)),
         told(("a", -1, "x", 5.0)),
     )
-    assert [(row[c.ITEM_ID], row[c.POSITION], row["click"], row[c.CATEGORY], row[c.PRICE]) for row in found] == [
-        ("a", 1, False, "x", 5.0),
-        ("b", 2, True, None, None),
-        ("b", 1, False, None, None),
+    named = (c.ITEM_ID, c.POSITION, c.SLATE_SIZE, "click", c.CATEGORY, c.PRICE)
+    assert [tuple(row[name] for name in named) for row in found] == [
+        ("a", 1, 2, False, "x", 5.0),
+        ("b", 2, 2, True, None, None),
+        ("b", 1, 1, False, None, None),
     ]
     assert found[0][c.TIMESTAMP] == NOON.replace(minute=0)
 
