@@ -26,7 +26,7 @@ PATIENCE: Final = 30
 THREADS: Final = 2
 """Fixed, so that the same rows give the same model on any machine."""
 WHEN_AND_WHICH_RUN: Final = ("model_guid", "train_finish_time")
-"""What CatBoost adds to a model file that differs from run to run; emptied, so that equal models are equal bytes."""
+"""What CatBoost adds to a model file that differs from run to run."""
 
 
 class TreeParams(Frozen):
@@ -77,9 +77,7 @@ def fit_trees(learned: Examples, held: Examples, names: Sequence[str], params: T
         model.fit(_pool(learned, names), eval_set=_pool(held, names), verbose=False)
     except CatBoostError as fault:
         raise NotEnoughData(f"found {len(learned)} rows that nothing can be learned from: {fault}") from fault
-    metadata = model.get_metadata()
-    for key in [key for key in metadata.keys() if key.endswith(WHEN_AND_WHICH_RUN)]:  # noqa: SIM118 no iterator
-        metadata[key] = ""
+    settled_model(model)
     scores: NDArray[np.float64] = model.predict(held.table, thread_count=THREADS)
     mixture = mixed(fit_linear(learned), held, scores)
     scores = mixture.score(held.table, scores)
@@ -87,6 +85,13 @@ def fit_trees(learned: Examples, held: Examples, names: Sequence[str], params: T
     calibration = Calibration.of(method, scores, held.labels, np.ones(len(held))) if method else None
     threshold = best_threshold(held.labels, probability(scores, calibration))
     return Scorer(model, features=names, mixture=mixture, calibration=calibration, threshold=threshold)
+
+
+def settled_model(model: CatBoost) -> None:
+    """What differs from run to run is emptied, so that equal models are equal bytes."""
+    metadata = model.get_metadata()
+    for key in [key for key in metadata.keys() if key.endswith(WHEN_AND_WHICH_RUN)]:  # noqa: SIM118 no iterator
+        metadata[key] = ""
 
 
 def shap_summary(scorer: Scorer, table: NDArray[np.float32]) -> pl.DataFrame:

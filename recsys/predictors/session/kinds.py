@@ -10,6 +10,7 @@ from recsys.candidates.sequences import Sequences
 from recsys.errors import ConfigError
 from recsys.predictors.session import from_generators as g
 from recsys.predictors.session.mixture import MixtureParams, learn_mixture
+from recsys.predictors.session.ranked import RankedParams, learn_ranked
 from recsys.serving.continuing.scorer import SessionScorer
 from recsys.types import Frozen
 
@@ -27,6 +28,7 @@ LEARNERS: Final[Mapping[str, Learner]] = {
     "mixture": Learner(MixtureParams, learn_mixture),
     "neighbours": Learner(g.NeighboursParams, g.learn_neighbours),
     "popular": Learner(g.PopularParams, g.learn_popular),
+    "ranked": Learner(RankedParams, learn_ranked),
     "vectors": Learner(g.VectorsParams, g.learn_vectors),
 }
 

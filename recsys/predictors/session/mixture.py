@@ -1,6 +1,6 @@
 """A mixture: what each of its parts learns, with what it counts."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -20,10 +20,28 @@ class PartParams(Frozen):
     "What its best item counts."
 
 
-PARTS = (
-    PartParams(kind="followers"),
-    PartParams(kind="neighbours", weight=0.5),
+def _followers(weight: float, **params: float) -> PartParams:
+    return PartParams(kind="followers", params=params, weight=weight)
+
+
+PARTS: Final = (
+    _followers(1.0),
+    _followers(0.5, backward=0.0, known_power=0.7, position_decay=0.3),
+    _followers(0.3, window=1, backward=0.0, known_power=1.0, popularity_power=0.0, shrinkage=1.0, position_decay=0.0),
+    _followers(0.3, popularity_power=0.5, position_decay=0.9),
+    _followers(
+        0.3,
+        window=20,
+        backward=1.0,
+        distance_decay=0.95,
+        popularity_power=0.5,
+        shrinkage=5.0,
+        position_decay=0.85,
+    ),
+    _followers(0.5, shrinkage=0.5, half_life=0.05),
+    PartParams(kind="neighbours", params={"matched_power": 0.5, "age_decay": 0.1, "distance_decay": 0.8}, weight=0.5),
 )
+"""Near and far, forward alone, what came directly next, the rare, the whole session, lately; sessions like this one."""
 
 
 class MixtureParams(Frozen):

@@ -36,16 +36,26 @@ class Mixture(SessionScorer):
     def score(self, session: "NDArray[np.int64]") -> Scored:
         import numpy as np
 
-        total = np.zeros(self.items, dtype=np.float32)
-        for scorer, weight in self.parts:
-            columns, scores = scorer.score(session)
-            highest = float(scores.max(initial=0.0))
-            if highest > 0:
-                total[columns] += scores * np.float32(weight / highest)
-        own, weights = weights_of(session, self.own_decay)
-        total[own] += np.float32(self.own_weight) * weights
+        total = self.together(session, self.said(session))
         found = np.flatnonzero(total > 0)
         return found, total[found]
+
+    def said(self, session: "NDArray[np.int64]") -> list[Scored]:
+        """What each part says."""
+        return [part.scorer.score(session) for part in self.parts]
+
+    def together(self, session: "NDArray[np.int64]", said: Sequence[Scored]) -> "NDArray[np.float32]":
+        """The score of every item, 0 without evidence."""
+        import numpy as np
+
+        total = np.zeros(self.items, dtype=np.float32)
+        for part, (columns, scores) in zip(self.parts, said, strict=True):
+            highest = float(scores.max(initial=0.0))
+            if highest > 0:
+                total[columns] += scores * np.float32(part.weight / highest)
+        own, weights = weights_of(session, self.own_decay)
+        total[own] += np.float32(self.own_weight) * weights
+        return total
 
     def because(self, session: "NDArray[np.int64]", columns: "NDArray[np.int64]") -> Sequence[Sequence[int]]:
         said = [part.scorer.because(session, columns) for part in sorted(self.parts, key=lambda part: -part.weight)]

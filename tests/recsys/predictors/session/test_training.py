@@ -34,8 +34,11 @@ def sessions() -> list[str]:
     return found
 
 
+QUICK = {"vectors": {"min_events": 1, "epochs": 3}, "ranked": {"iterations": 20}}
+
+
 def policy(kind: str) -> SessionPolicy:
-    return SessionPolicy(kind=kind, params={"min_events": 1, "epochs": 3} if kind == "vectors" else {})
+    return SessionPolicy(kind=kind, params=QUICK.get(kind, {}))
 
 
 def test_what_was_planted_is_found_in_its_order(sessions):
@@ -76,13 +79,13 @@ def test_a_judge_counts_hits_ranks_and_what_is_shown(sessions):
 
 @pytest.mark.parametrize("kind", sorted(set(LEARNERS) - {"attention"}))
 def test_every_kind_answers_the_same_from_its_files(kind, sessions, tmp_path: Path):
-    model = fit_sessions(sessions[:400], policy(kind), rng=np.random.default_rng(1)).model
+    model = fit_sessions(sessions[:600], policy(kind), rng=np.random.default_rng(1)).model
     version = model.save(tmp_path)
     again = NextItems.load(tmp_path)
     assert (again.version, again.kind) == (version, kind)
-    for session in sessions[400:450]:
+    for session in sessions[600:650]:
         assert again.continue_session(session, k=10) == model.continue_session(session, k=10)
-    twin = fit_sessions(sessions[:400], policy(kind), rng=np.random.default_rng(1)).model
+    twin = fit_sessions(sessions[:600], policy(kind), rng=np.random.default_rng(1)).model
     assert twin.save(tmp_path / "twin") == version
 
 
@@ -111,6 +114,30 @@ def test_a_kind_says_what_its_generator_says(generator: QueryGenerator, kind: st
         answer = model.continue_session(session, k=10, repeats=True)
         assert [each.score for each in answer] == pytest.approx(expected[c.SCORE].to_list(), rel=1e-4)
         assert {each.item_id for each in answer} == set(expected[c.ITEM_ID]) or len(set(expected[c.SCORE])) < 10
+
+
+def test_trees_learn_to_do_better_than_what_they_weigh(sessions):
+    """Of the items of a session those that came twice come again: no part of the mixture says so."""
+    draws = np.random.default_rng(4)
+    found = []
+    for _ in range(900):
+        a, b, other = draws.choice(list(LETTERS), size=3, replace=False)
+        found.append([a, b, a, other, a])
+    past, later = found[:800], found[800:]
+    cases = [case for case in cases_of(later, repeats=True) if len(case.session) == 4]
+    mrr = {}
+    for kind in ("mixture", "ranked"):
+        fitted = fit_sessions(
+            past, SessionPolicy(kind=kind, params={"own_weight": 0.1, **QUICK.get(kind, {})}), rng=draws
+        )
+        assert fitted.model.kind == kind
+        mrr[kind] = judge_sessions(fitted.model, cases, popularity=fitted.popularity, repeats=True).quality.mrr
+    assert mrr["ranked"] > 0.95 > mrr["mixture"]
+
+
+def test_without_enough_to_learn_from_the_mixture_decides_alone(sessions):
+    fitted = fit_sessions(sessions[:300], SessionPolicy(kind="ranked"), rng=np.random.default_rng(1))
+    assert fitted.model.kind == "mixture"
 
 
 def test_a_table_that_is_too_thin_blocks_the_training(sessions):

@@ -1,11 +1,14 @@
 """Next items of a session: order, what may come, files."""
 
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from catboost import CatBoost
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +19,7 @@ from recsys.serving.continuing.mixture import Mixture, Part
 from recsys.serving.continuing.model import MODEL_FILE, NextItems
 from recsys.serving.continuing.neighbours import NeighbourRules, SessionNeighbours
 from recsys.serving.continuing.popular import Popular
+from recsys.serving.continuing.ranked import Evidence, Ranked
 from recsys.serving.continuing.rows import Rows
 from recsys.serving.continuing.scorer import SessionScorer
 from recsys.serving.continuing.vectors import ItemVectors
@@ -61,8 +65,23 @@ def mixture() -> Mixture:
     )
 
 
+@cache
+def ranked() -> Ranked:
+    """Trees that learned nothing but that what the mixture says more of comes next."""
+    evidence = Evidence(mixture(), np.linspace(0, 1, 2 * COUNT, dtype=np.float32).reshape(COUNT, 2), candidates=5)
+    tables = [evidence.table(np.array([first, second])) for first in range(COUNT) for second in range(COUNT)]
+    rows = np.concatenate([table for _, table, _ in tables])
+    labels = np.concatenate([np.arange(len(columns)) == 0 for columns, _, _ in tables])
+    trees = CatBoost({"iterations": 3, "depth": 2, "thread_count": 1, "allow_writing_files": False})
+    trees.fit(rows, labels.astype(np.float32), verbose=False)
+    with tempfile.TemporaryDirectory() as folder:
+        trees.save_model(f"{folder}/trees.cbm")
+        blob = (Path(folder) / "trees.cbm").read_bytes()
+    return Ranked(evidence, np.frombuffer(blob, dtype=np.uint8))
+
+
 MADE: dict[str, Callable[[], SessionScorer]] = {
-    made().kind: made for made in (followers, vectors, popular, neighbours, mixture)
+    made().kind: made for made in (followers, vectors, popular, neighbours, mixture, ranked)
 }
 each_kind = pytest.mark.parametrize("kind", sorted(MADE))
 

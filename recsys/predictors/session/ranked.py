@@ -1,0 +1,132 @@
+"""How trees learn to weigh what the parts of a mixture say.
+
+They learn from the latest sessions, with parts that were learned from what precedes them; then the parts are learned
+anew from everything.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+from catboost import CatBoost, Pool
+from numpy.typing import NDArray
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from recsys.candidates.sequences import Sequences
+from recsys.predictors.session.mixture import MixtureParams, learn_mixture
+from recsys.predictors.trees import settled_model
+from recsys.serving.continuing.model import LONGEST
+from recsys.serving.continuing.ranked import Evidence, Ranked
+from recsys.serving.continuing.scorer import SessionScorer
+
+LATE: Final = 0.05
+"""Share of the events, the last, in which an item is popular lately."""
+VALID_SHARE: Final = 0.1
+"""Share of the lessons that say when the trees stop."""
+FEWEST_LESSONS: Final = 200
+"""With fewer the mixture decides alone."""
+PATIENCE: Final = 30
+THREADS: Final = 2
+"""Fixed, so that the same sessions give the same model on any machine."""
+
+
+class RankedParams(MixtureParams):
+    """What proposes, and how the trees learn."""
+
+    candidates: PositiveInt = 100
+    "Items of each session that are ranked."
+    taught_share: Annotated[float, Field(ge=0.02, le=0.5)] = 0.1
+    "Share of the sessions, the latest, that the trees learn from."
+    lessons: PositiveInt = 20_000
+    "Beginnings of those, at most, drawn at random."
+    negative_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
+    "Of a lesson's candidates that did not come next, so many teach, drawn at random."
+    iterations: PositiveInt = 300
+    "Most trees."
+    learning_rate: PositiveFloat = 0.08
+    depth: PositiveInt = 6
+
+
+def learn_ranked(past: Sequences, params: RankedParams, rng: np.random.Generator) -> SessionScorer:
+    """The trees with their mixture; the mixture alone where there is too little to learn from."""
+    first = round(len(past) * (1 - params.taught_share))
+    rows, labels, sizes = _lessons(
+        _evidence(past.between(0, first), params, rng), past.between(first, len(past)), params, rng
+    )
+    evidence = _evidence(past, params, rng)
+    if len(sizes) < FEWEST_LESSONS:
+        return evidence.mixture
+    return Ranked(evidence, _trees(rows, labels, sizes, params, seed=int(rng.integers(2**31))))
+
+
+def item_facts(past: Sequences) -> NDArray[np.float32]:
+    """Items × facts.
+
+    How often it came (log), and lately; its rise; how often it is the last or the first of a session; how often it
+    comes again in a session that has it.
+    """
+    width = len(past.items)
+    events = np.bincount(past.columns, minlength=width)
+    late = np.bincount(past.columns[round(len(past.columns) * (1 - LATE)) :], minlength=width)
+    filled = past.lengths > 0
+    ends = np.bincount(past.columns[past.starts[1:][filled] - 1], minlength=width)
+    starts = np.bincount(past.columns[past.starts[:-1][filled]], minlength=width)
+    sessions = np.bincount(np.unique(past.owner * width + past.columns) % width, minlength=width)
+    seen = np.maximum(events, 1)
+    facts = (np.log1p(events), np.log1p(late), late / (events + 5), ends / seen, starts / seen, sessions / seen)
+    return np.stack(facts, axis=1).astype(np.float32)
+
+
+def _evidence(past: Sequences, params: RankedParams, rng: np.random.Generator) -> Evidence:
+    return Evidence(learn_mixture(past, params, rng), item_facts(past), params.candidates)
+
+
+def _lessons(
+    evidence: Evidence, held: Sequences, params: RankedParams, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.int64]]:
+    """Rows of candidates, which of them came next, and the rows of each lesson; those that hold no answer are left."""
+    known = evidence.facts[:, 0] > 0
+    held = held.taken(known[held.columns])
+    ends = np.setdiff1d(np.arange(len(held.columns)), held.starts)  # every event but the first of each session
+    drawn = np.sort(rng.permutation(ends)[: params.lessons])
+    owner = held.owner
+    tables, labels = [np.empty((0, 0), dtype=np.float32)], [np.empty(0, dtype=bool)]
+    for end in drawn:
+        session = held.columns[max(held.starts[owner[end]], end - LONGEST) : end]
+        columns, table, _ = evidence.table(session)
+        right = columns == held.columns[end]
+        if right.any():
+            taught = right | (rng.random(len(columns)) < params.negative_share)
+            tables.append(table[taught])
+            labels.append(right[taught])
+    sizes = np.array([len(each) for each in labels[1:]], dtype=np.int64)
+    return np.concatenate(tables[1:] or tables), np.concatenate(labels), sizes
+
+
+def _trees(
+    rows: NDArray[np.float32], labels: NDArray[np.bool_], sizes: NDArray[np.int64], params: RankedParams, *, seed: int
+) -> NDArray[np.uint8]:
+    """The trees in CatBoost's binary form."""
+    held = np.repeat(np.arange(len(sizes)) % round(1 / VALID_SHARE) == 0, sizes)
+    learn, valid = (Pool(rows[at], labels[at].astype(np.float32)) for at in (~held, held))
+    model = CatBoost(
+        {
+            "loss_function": "Logloss",
+            "iterations": params.iterations,
+            "learning_rate": params.learning_rate,
+            "depth": params.depth,
+            "border_count": 64,
+            "random_seed": seed,
+            "thread_count": THREADS,
+            "od_type": "Iter",
+            "od_wait": PATIENCE,
+            "use_best_model": True,
+            "allow_writing_files": False,
+        }
+    )
+    model.fit(learn, eval_set=valid, verbose=False)
+    settled_model(model)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_model(f"{folder}/trees.cbm")
+        return np.frombuffer((Path(folder) / "trees.cbm").read_bytes(), dtype=np.uint8)
