@@ -158,7 +158,7 @@ class SessionPolicy(Frozen):
     """How the model of a session's next items is trained."""
 
     kind: str = "mixture"
-    "What continues a session: mixture, neighbours, followers, vectors or popular."
+    "What continues a session: mixture, neighbours, followers, vectors, attention or popular."
     params: dict[str, Any] = Field(default_factory=dict)
     "Of that kind."
     pause_minutes: PositiveFloat = 30.0

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from recsys.candidates.sequences import Sequences
 from recsys.errors import ConfigError
 from recsys.predictors.session import from_generators as g
+from recsys.predictors.session.attention import AttentionParams, learn_attention
 from recsys.predictors.session.mixture import MixtureParams, learn_mixture
 from recsys.predictors.session.ranked import RankedParams, learn_ranked
 from recsys.serving.continuing.scorer import SessionScorer
@@ -24,6 +25,7 @@ class Learner(NamedTuple):
 
 
 LEARNERS: Final[Mapping[str, Learner]] = {
+    "attention": Learner(AttentionParams, learn_attention),
     "followers": Learner(g.FollowersParams, g.learn_followers),
     "mixture": Learner(MixtureParams, learn_mixture),
     "neighbours": Learner(g.NeighboursParams, g.learn_neighbours),

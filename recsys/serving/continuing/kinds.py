@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from recsys.serving.continuing.attention import Attention
 from recsys.serving.continuing.followers import Followers
 from recsys.serving.continuing.mixture import Mixture
 from recsys.serving.continuing.neighbours import SessionNeighbours
@@ -11,5 +12,5 @@ from recsys.serving.continuing.scorer import SessionScorer
 from recsys.serving.continuing.vectors import ItemVectors
 
 SCORERS: Final[dict[str, type[SessionScorer]]] = {
-    scorer.kind: scorer for scorer in (Followers, ItemVectors, Mixture, Popular, Ranked, SessionNeighbours)
+    scorer.kind: scorer for scorer in (Attention, Followers, ItemVectors, Mixture, Popular, Ranked, SessionNeighbours)
 }
