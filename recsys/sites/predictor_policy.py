@@ -40,9 +40,25 @@ class IntentChecks(Frozen):
     "Largest share of events without a value, of item_id, category, price or session_id, as {price: 0.5}."
 
 
+class RecurrentPolicy(Frozen):
+    """How a recurrent network is trained."""
+
+    hidden_size: PositiveInt = 32
+    "Numbers that it remembers of a session."
+    epochs: PositiveInt = 30
+    "Most times that every session is read."
+    batch_size: PositiveInt = 32
+    "Lanes of 64 events that are learned from at once."
+    learning_rate: PositiveFloat = 0.003
+    reg: NonNegativeFloat = 0.01
+    "Decay of the weights, in units of the learning rate."
+
+
 class IntentPolicy(Frozen):
     """How the model of purchase intent is trained."""
 
+    model: Literal["trees", "recurrent"] = "trees"
+    "CatBoost on features of the session so far, or a network that reads it event by event (the extra neural)."
     cart_event: str = "cart"
     "The event type that puts an item in the cart."
     remove_event: str = "remove"
@@ -64,6 +80,7 @@ class IntentPolicy(Frozen):
     calibrate: Literal["isotonic", "platt"] | None = None
     "A curve from what was learned to probabilities, fitted on what is held back; null: none, log-loss has the scale."
     seed: NonNegativeInt = 7
+    recurrent: RecurrentPolicy = RecurrentPolicy()
     checks: IntentChecks = IntentChecks()
 
 

@@ -48,7 +48,7 @@ def of_intent(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) ->
     if live is not None and (before := _intent(live)) is not None and before.rules == rules:
         said[LIVE] = before.scorer.along(table, judged.session)
     seen = seen_sessions(fitted.model.scorer.features, later, judged, said[MODEL])
-    return ProbabilityContest(fitted.model, len(fitted.examples), judged.examples.labels, said, judged.session, seen)
+    return ProbabilityContest(fitted.model, fitted.learned, judged.examples.labels, said, judged.session, seen)
 
 
 def of_ctr(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -> ProbabilityContest:

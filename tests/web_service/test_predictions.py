@@ -23,7 +23,7 @@ from recsys.serving.postgres import transaction
 from recsys.serving.predicting.clicks import ClickProbability
 from recsys.serving.predicting.intent import PurchaseIntent
 from recsys.serving.predicting.session import SessionEvent, SessionRules
-from recsys.sites.predictor_policy import CtrPolicy, IntentPolicy
+from recsys.sites.predictor_policy import CtrPolicy, IntentPolicy, RecurrentPolicy
 from recsys.testing.buying import drawn_sessions
 from recsys.testing.clicks import CLICK, drawn_clicks
 from tests.web_service.conftest import as_web, until
@@ -51,6 +51,9 @@ def models(tmp_path_factory):
         policy = IntentPolicy(iterations=trees, learning_rate=0.2)
         folders[name] = tmp_path_factory.mktemp(name)
         fit_intent(sessions, RULES, policy, rng=np.random.default_rng(2)).model.save(folders[name])
+    small = IntentPolicy(model="recurrent", recurrent=RecurrentPolicy(hidden_size=4, epochs=1))
+    folders["intent-network"] = tmp_path_factory.mktemp("intent-network")
+    fit_intent(sessions, RULES, small, rng=np.random.default_rng(2)).model.save(folders["intent-network"])
     rows, _ = drawn_clicks(8_000, rng=np.random.default_rng(3))
     folders["ctr-1"] = tmp_path_factory.mktemp("ctr")
     fit_ctr(rows, CtrPolicy(iterations=20, learning_rate=0.2)).model.save(folders["ctr-1"])
@@ -124,6 +127,16 @@ def test_a_session_is_told_by_the_types_of_its_events(client, live, models):
         intent(client, session="view,cart")["purchase_probability"]
         > intent(client, session="view")["purchase_probability"]
     )
+
+
+def test_trees_are_followed_by_a_recurrent_network_and_nobody_notices(client, live, models):
+    live("intent-1")
+    until(lambda: ask(client, session="view").status_code == 200)
+    live("intent-network")
+    network = PurchaseIntent.load(models["intent-network"])
+    until(lambda: intent(client, session="view")["model_version"] == network.version)
+    events = [SessionEvent(each) for each in ("view", "add", "view")]
+    assert intent(client, session="view,add,view")["purchase_probability"] == network.predict([events])[0]
 
 
 def test_the_live_session_of_a_user_has_the_features_of_training(client, live, models, settings):

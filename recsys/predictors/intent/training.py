@@ -10,10 +10,11 @@ from recsys.predictors.examples import Examples
 from recsys.predictors.intent.baselines import Baseline, baselines
 from recsys.predictors.intent.checks import intent_checks
 from recsys.predictors.intent.prefixes import prefixes_of
+from recsys.predictors.intent.recurrent import fit_recurrent
 from recsys.predictors.intent.sessions import Session, hold_back
 from recsys.predictors.table_checks import require_passed
 from recsys.predictors.trees import TreeParams, fit_trees
-from recsys.serving.predicting.intent import PurchaseIntent
+from recsys.serving.predicting.intent import PurchaseIntent, SessionScorer
 from recsys.serving.predicting.session import SessionRules
 from recsys.serving.predicting.session_features import feature_names
 from recsys.sites.predictor_policy import IntentPolicy
@@ -27,7 +28,9 @@ class FittedIntent:
     baselines: dict[str, Baseline]
     checks: tuple[Check, ...]
     examples: Examples
-    "What the trees learned from: for importances."
+    "What the baselines, and the trees, learned from: for importances."
+    learned: int
+    "Beginnings of sessions that the model learned from."
 
 
 def fit_intent(
@@ -36,35 +39,37 @@ def fit_intent(
     """Learns how likely a session is to buy, after each of its events.
 
     Half of what is learned from tells nothing but the types of events, so that a session of which no more is known gets
-    probabilities that hold as well. The latest sessions are held back: they stop the trees and weigh them.
+    probabilities that hold as well. The latest sessions are held back: they stop the trees and weigh them, or stop the
+    network.
 
     Args:
         sessions: that are over, in the order of their starts.
         rules: of the site.
         policy: of the site.
-        rng: draws the beginnings that are learned from.
+        rng: draws the beginnings that are learned from, and what a network begins with.
 
     Raises:
+        ConfigError: the policy asks for a network, and the extra ``neural`` is not installed.
         TableRefused: the sessions are not what the policy expects.
         NotEnoughData: nobody bought, or everybody did.
     """
     sessions = sessions[-policy.sessions :]
     checks = intent_checks(sessions, policy.checks)
     require_passed(checks)
-    learned, held = (
-        _both(part, rules, at_most, rng)
-        for part, at_most in zip(
-            hold_back(sessions, policy.held_share),
-            (policy.prefixes, max(1, round(policy.prefixes * policy.held_share))),
-            strict=True,
-        )
-    )
-    names = feature_names(rules)
-    params = TreeParams(**policy.model_dump(include=set(TreeParams.model_fields)))
+    earlier, later = hold_back(sessions, policy.held_share)
+    learned = _both(earlier, rules, policy.prefixes, rng)
+    scorer: SessionScorer
+    if policy.model == "recurrent":
+        scorer = fit_recurrent(earlier, later, rules, policy.recurrent, calibrate=policy.calibrate, rng=rng)
+        rows = sum(len(session.events) for session in earlier)
+    else:
+        held = _both(later, rules, max(1, round(policy.prefixes * policy.held_share)), rng)
+        params = TreeParams(**policy.model_dump(include=set(TreeParams.model_fields)))
+        scorer = fit_trees(learned, held, feature_names(rules), params)
+        rows = len(learned)
     rate = sum(session.bought for session in sessions) / len(sessions)
-    model = PurchaseIntent(rules, fit_trees(learned, held, names, params), rate=rate)
     rivals = {name: rival.fit(learned) for name, rival in baselines(rules).items()}
-    return FittedIntent(model, rivals, tuple(checks), learned)
+    return FittedIntent(PurchaseIntent(rules, scorer, rate=rate), rivals, tuple(checks), learned, rows)
 
 
 def _both(sessions: Sequence[Session], rules: SessionRules, at_most: int, rng: np.random.Generator) -> Examples:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from recsys.errors import FeatureMismatch
+from recsys.serving.predicting.recurrent import NETWORK_FILE, Recurrent
 from recsys.serving.predicting.scorer import Scorer
 from recsys.serving.predicting.session import SessionEvent, SessionRules, live_session
 from recsys.serving.predicting.session_features import SessionWalk, feature_names
@@ -102,7 +103,8 @@ class PurchaseIntent:
             ReleaseError: a file is missing.
             FeatureMismatch: it was trained on other features.
         """
-        scorer = Scorer.load(folder)
+        kind = Recurrent if (folder / NETWORK_FILE).is_file() else Scorer
+        scorer: SessionScorer = kind.load(folder)
         return cls(SessionRules.model_validate(scorer.told[RULES]), scorer, rate=scorer.told[RATE])
 
     @property

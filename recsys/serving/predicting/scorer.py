@@ -93,7 +93,7 @@ class Scorer:
             "told": self.told,
         }
         (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        self.version = _version(folder, beside)
+        self.version = version_of(folder, (*beside, MODEL_FILE, MANIFEST_FILE))
         return self.version
 
     @classmethod
@@ -117,7 +117,7 @@ class Scorer:
             threshold=manifest["threshold"],
             told=manifest["told"],
         )
-        scorer.version = _version(folder, beside)
+        scorer.version = version_of(folder, (*beside, MODEL_FILE, MANIFEST_FILE))
         return scorer
 
 
@@ -131,9 +131,9 @@ def probability(log_odds: "NDArray[np.float64]", calibration: Calibration | None
     return found
 
 
-def _version(folder: Path, beside: "Sequence[str]") -> str:
-    """16 hexadecimal digits over names and contents of the model's files."""
+def version_of(folder: Path, names: "Sequence[str]") -> str:
+    """16 hexadecimal digits over names and contents of a model's files."""
     digest = sha256()
-    for name in sorted((*beside, MODEL_FILE, MANIFEST_FILE)):
+    for name in sorted(names):
         digest.update(name.encode() + b"\0" + sha256((folder / name).read_bytes()).digest())
     return digest.hexdigest()[:16]
