@@ -21,9 +21,8 @@ A candidate is a plain tuple, and each list is read only as far as its items are
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heapreplace
-from itertools import islice
+from itertools import groupby, islice
 from math import inf
-from operator import neg
 from typing import Final, NamedTuple, TypeAlias
 
 from recsys.serving.reading import ScoredItems, SlateRow
@@ -66,11 +65,10 @@ def online_candidates(
     if not repeats:
         for item_id, _, _ in signals:
             scores.pop(item_id, None)
-    best_first = list(zip(map(neg, scores.values()), scores, strict=True))
-    heapify(best_first)  # few of many are shown: sorting them all would take longer
-    while best_first:
-        score, item_id = heappop(best_first)
-        yield item_id, -score, "similar", _reasons(item_id, heard)
+    best_first = sorted(scores, key=scores.__getitem__, reverse=True)
+    for score, equal in groupby(best_first, key=scores.__getitem__):
+        for item_id in sorted(equal):
+            yield item_id, score, "similar", _reasons(item_id, heard)
 
 
 def popular_candidates(popular: ScoredItems) -> Iterator[Candidate]:

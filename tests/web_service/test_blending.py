@@ -69,6 +69,12 @@ def test_whatever_is_blended(weights, signals, similar, ranked, popular, hidden,
     assert found == answer(k) == answer(20)[:k]
 
 
+def test_equal_online_scores_stand_in_the_order_of_their_ids():
+    similar = {"i1": scored([("i7", 0.9), ("i5", 0.5), ("i3", 0.5)]), "i2": scored([("i4", 0.5), ("i6", 0.2)])}
+    signals = [Signal("i1", 1.0, NOW), Signal("i2", 1.0, NOW)]
+    assert ids(online_candidates(signals, similar, half_life=HALF_LIFE)) == ["i7", "i3", "i4", "i5", "i6"]
+
+
 def test_equal_weights_take_turns_and_the_longer_list_goes_on():
     parts = [(1.0, online("a", "b")), (1.0, offline("x", "a", "y", "z"))]
     chosen = blend(parts, may_be_shown=anything, k=10)
