@@ -18,6 +18,7 @@ from web_service.ending import end
 from web_service.garbage import seldom_collected
 from web_service.impressions import ImpressionLog
 from web_service.journal import Journal
+from web_service.kept_models import KeptModels
 from web_service.keyring import Keyring
 from web_service.limits import Limits
 from web_service.load import Load
@@ -82,8 +83,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             taking = Taking(pool, standing, spool, telemetry)
             keyring = Keyring(app.state.keys, pool, settings.recsys_home / "keys.json")
             ranking = OnlineRanking(settings, telemetry, lambda: to_be_ranked(book, standing))
-            predictors = Predictors(pool, telemetry)
-            await asyncio.gather(keyring.start(), standing.start())
+            predictors = Predictors(pool, KeptModels(settings.recsys_home / "predictors"), telemetry)
+            await asyncio.gather(keyring.start(), standing.start(), predictors.start())
             await ranking.start()
             app.state.services = Services(
                 settings=settings,

@@ -1,6 +1,7 @@
 """The predictors that are live, in this worker: loaded when first asked, exchanged when their pointer moves.
 
-A worker that nobody asks for predictions loads no library for them. While Postgres is away, what is in memory goes on.
+A worker that nobody asks for predictions loads no library for them. While Postgres is away, what is in memory goes on,
+and a worker that starts then answers with what this host's disk has kept.
 """
 
 import asyncio
@@ -10,15 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from recsys.errors import RecsysError
+from recsys.errors import RecsysError, ReleaseError
 from recsys.serving.away import AWAY
+from recsys.serving.contracts import Surface
 from recsys.serving.predicting.session import SessionEvent
+from recsys.serving.predictor_models import LOADERS
 from recsys.serving.telling import live_releases
 from recsys.types import ItemId, ReleaseId, SiteId
+from web_service.kept_models import KeptModels
 from web_service.problems import Problem
 from web_service.telemetry import Telemetry
 
@@ -29,8 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Surface = Literal["intent", "ctr", "session"]
-SURFACES: Final[tuple[Surface, ...]] = ("intent", "ctr", "session")
 LOOK_AGAIN: Final = 1.0
 """Seconds between two looks at the pointers."""
 AGAIN: Final = 30.0
@@ -46,8 +48,10 @@ _FILES: Final = "SELECT name, content FROM recsys.ranker_file WHERE release_id =
 class Predictors:
     """The models by site and surface."""
 
-    def __init__(self, pool: asyncpg.Pool, telemetry: Telemetry) -> None:
+    def __init__(self, pool: asyncpg.Pool, kept: KeptModels, telemetry: Telemetry) -> None:
+        """``kept`` are the models on this host's disk."""
         self._pool = pool
+        self._kept = kept
         self._telemetry = telemetry
         self._live: dict[tuple[SiteId, Surface], ReleaseId] = {}
         self._models: dict[tuple[SiteId, Surface], tuple[ReleaseId, Any]] = {}
@@ -56,6 +60,19 @@ class Predictors:
         self._not_before: dict[ReleaseId, float] = {}
         self._looked = False
         self._thread = ThreadPoolExecutor(1, "predicting")
+
+    async def start(self) -> None:
+        """It is known what is live: from Postgres, or, while it is away, from this host's disk."""
+        try:
+            await self._look()
+        except (asyncpg.PostgresError, *AWAY) as fault:
+            log.warning("Postgres does not answer (%s); predicting with the models of this host", fault)
+            self._live = await asyncio.to_thread(self._kept.remembered)
+
+    @property
+    def from_disk(self) -> list[str]:
+        """What is predicted as it was when this host last heard Postgres; empty once this worker has heard it."""
+        return [] if self._looked else sorted(f"{surface} of {site}" for site, surface in self._live)
 
     async def intent(self, site: SiteId) -> "PurchaseIntent":
         """The model of purchase intent.
@@ -131,13 +148,13 @@ class Predictors:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _look(self) -> None:
-        live = {surface: await live_releases(self._pool, surface) for surface in SURFACES}
+        live = {surface: await live_releases(self._pool, surface) for surface in LOADERS}
         self._live = {(site, surface): key.release_id for surface, of in live.items() for site, key in of.items()}
         self._looked = True
 
     async def _model(self, site: SiteId, surface: Surface) -> Any:
         key = (site, surface)
-        if not self._looked:
+        if not self._looked and key not in self._live:
             await self._look()
         if key in self._live and key not in self._models:
             async with self._opening.setdefault(key, asyncio.Lock()):
@@ -166,12 +183,28 @@ class Predictors:
         release_id, now = self._live[key], asyncio.get_running_loop().time()
         if now < self._not_before.get(release_id, 0.0):
             return
-        files = {row["name"]: row["content"] for row in await self._pool.fetch(_FILES, release_id)}
+        opened = partial(self._telemetry.models.labels, *key)
         try:
-            self._models[key] = release_id, await asyncio.to_thread(_loaded, key[1], files)
+            model = await asyncio.to_thread(self._kept.opened, *key, release_id)
+            if model is None:
+                files = {row["name"]: row["content"] for row in await self._pool.fetch(_FILES, release_id)}
+                model = await asyncio.to_thread(_brought, self._kept, *key, release_id, files)
+                opened("postgres").inc()
+            else:
+                opened("disk").inc()
         except RecsysError as fault:
             log.error("release %s does not predict here: %s", release_id, fault)
             self._not_before[release_id] = now + AGAIN
+            opened("refused").inc()
+            return
+        self._models[key] = release_id, model
+        await asyncio.to_thread(self._remember, *key, release_id)
+
+    def _remember(self, site: SiteId, surface: Surface, release_id: ReleaseId) -> None:
+        try:
+            self._kept.remember(site, surface, release_id)
+        except OSError as fault:
+            log.error("the disk does not take which model is live: %s", fault)
 
     async def _said(self, site: SiteId, surface: Surface, rows: int, predict: Callable[[], list[float]]) -> list[float]:
         if rows <= FEW:
@@ -184,19 +217,26 @@ class Predictors:
         return said
 
 
-def _loaded(surface: Surface, files: Mapping[str, bytes]) -> Any:
-    """Numpy and CatBoost are imported only here.
+def _brought(
+    kept: KeptModels, site: SiteId, surface: Surface, release_id: ReleaseId, files: Mapping[str, bytes]
+) -> Any:
+    """The model of these files, kept on the disk, if that takes them.
 
     Raises:
         ReleaseError: a file is missing.
         FeatureMismatch: it was trained by another version of this library.
     """
-    from recsys.serving.continuing.model import NextItems
-    from recsys.serving.predicting.clicks import ClickProbability
-    from recsys.serving.predicting.intent import PurchaseIntent
-
-    models: dict[Surface, Any] = {"intent": PurchaseIntent, "ctr": ClickProbability, "session": NextItems}
+    if not files:
+        raise ReleaseError(f"release {release_id}: found no file of its model, expected some; publish it again")
+    try:
+        kept.keep(site, surface, release_id, files)
+        found = kept.opened(site, surface, release_id)
+    except OSError as fault:
+        log.error("the disk does not take the model of release %s: %s", release_id, fault)
+        found = None
+    if found is not None:
+        return found
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
-        return models[surface].load(Path(folder))
+        return LOADERS[surface](Path(folder))

@@ -149,6 +149,12 @@ class Telemetry:
             buckets=PROBABILITIES,
             registry=self.registry,
         )
+        self.models = Counter(
+            "recsys_models_opened",
+            "Models of predictors brought into a worker's memory, from disk or postgres; refused: it stays without.",
+            ("site", "surface", "source"),
+            registry=self.registry,
+        )
         self.sessions = Counter(
             "recsys_session_answers",
             "Sessions continued, by the source of their first item; none: nothing could be shown.",

@@ -56,6 +56,8 @@ def _without_database(service: Services, fault: str) -> Readiness:
     heard_at = service.standing.heard_at
     since = f"last heard at {heard_at.isoformat(timespec='seconds')}" if heard_at else "not heard since the start"
     detail = f"the database does not answer ({fault}; {since})"
+    if predicted := service.predictors.from_disk:
+        detail += f"; predicting from this host's disk: {', '.join(predicted)}"
     if not live:
         return Readiness(ready=False, detail=detail)
     return Readiness(
