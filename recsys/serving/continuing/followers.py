@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from recsys.serving.continuing.rows import Rows
+from recsys.serving.continuing.rows import Rows, summed
 from recsys.serving.continuing.scorer import Arrays, Scored, SessionScorer
 from recsys.serving.continuing.weights import weights_of
 
@@ -26,15 +26,9 @@ class Followers(SessionScorer):
         self.position_decay = position_decay
 
     def score(self, session: "NDArray[np.int64]") -> Scored:
-        import numpy as np
-
         columns, weights = weights_of(session, self.position_decay)
         at, whose = self.follows.entries(columns)
-        total = np.bincount(
-            self.follows.columns[at], self.follows.values[at] * weights[whose], minlength=len(self.follows)
-        )
-        found = np.flatnonzero(total)
-        return found, total[found].astype(np.float32)
+        return summed(self.follows.columns[at], self.follows.values[at] * weights[whose], len(self.follows))
 
     def because(self, session: "NDArray[np.int64]", columns: "NDArray[np.int64]") -> Sequence[Sequence[int]]:
         import numpy as np

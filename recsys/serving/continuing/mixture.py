@@ -58,8 +58,17 @@ class Mixture(SessionScorer):
         return total
 
     def because(self, session: "NDArray[np.int64]", columns: "NDArray[np.int64]") -> Sequence[Sequence[int]]:
-        said = [part.scorer.because(session, columns) for part in sorted(self.parts, key=lambda part: -part.weight)]
-        return [next((reasons for reasons in each if reasons), ()) for each in zip(*said, strict=True)]
+        import numpy as np
+
+        found: list[Sequence[int]] = [()] * len(columns)
+        left = np.arange(len(columns))
+        for part in sorted(self.parts, key=lambda part: -part.weight):
+            for place, reasons in zip(left.tolist(), part.scorer.because(session, columns[left]), strict=True):
+                found[place] = reasons
+            left = np.array([place for place in left.tolist() if not found[place]], dtype=np.int64)
+            if not len(left):
+                break
+        return found
 
     def arrays(self) -> Arrays:
         return {

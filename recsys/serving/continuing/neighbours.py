@@ -13,7 +13,7 @@ Gupta, Malhotra, Vig and Shroff, "Sequence and time aware neighborhood for sessi
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from recsys.serving.continuing.rows import Rows
+from recsys.serving.continuing.rows import Rows, summed
 from recsys.serving.continuing.scorer import Arrays, Scored, SessionScorer
 from recsys.serving.continuing.weights import weights_of
 from recsys.types import Frozen
@@ -81,9 +81,7 @@ class SessionNeighbours(SessionScorer):
             matched = np.lexsort((newness[items], whose))
             ends = np.cumsum(np.bincount(whose, minlength=len(near))) - 1
             says *= rules.distance_decay ** np.abs(moments - moments[matched[ends]][whose])
-        total = np.bincount(items, says, minlength=len(self.holders))
-        found = np.flatnonzero(total > 0)
-        return found, total[found].astype(np.float32)
+        return summed(items, says, len(self.holders))
 
     def arrays(self) -> Arrays:
         return {

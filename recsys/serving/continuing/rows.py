@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from recsys.serving.continuing.scorer import Arrays
 
+SPARSE = 32
+"""Entries of which there are so many times fewer than columns are added up by sorting them."""
 STARTS, COLUMNS, VALUES = "starts", "columns", "values"
 
 
@@ -60,3 +62,19 @@ class Rows:
         at = np.minimum(np.searchsorted(held, columns), len(held) - 1)
         found: NDArray[np.float32] = np.where(held[at] == columns, self.values[inside][at], np.float32(0))
         return found
+
+
+def summed(
+    columns: "NDArray[np.int32]", values: "NDArray[Any]", width: int
+) -> "tuple[NDArray[np.int64], NDArray[np.float32]]":
+    """Every column with a positive sum of its values, rising, and the sum; ``width``: how many columns there are."""
+    import numpy as np
+
+    if len(columns) * SPARSE < width:
+        distinct, place = np.unique(columns, return_inverse=True)
+        total = np.bincount(place, values)
+        positive = np.flatnonzero(total > 0)
+        return distinct[positive].astype(np.int64), total[positive].astype(np.float32)
+    total = np.bincount(columns, values, minlength=width)
+    found = np.flatnonzero(total > 0)
+    return found, total[found].astype(np.float32)

@@ -16,8 +16,9 @@ def weights_of(
     """
     import numpy as np
 
-    columns, steps = np.unique(session[::-1], return_index=True)
-    newest_first = np.argsort(steps)
-    weights = (position_decay ** steps[newest_first].astype(np.float64)).astype(np.float32)
-    counts = weights > 0
-    return columns[newest_first][counts], weights[counts]
+    steps: dict[int, int] = {}
+    for back, column in enumerate(reversed(session.tolist())):
+        steps.setdefault(column, back)
+    counted = list(steps) if position_decay else list(steps)[:1]
+    weights = [position_decay ** steps[column] for column in counted]
+    return np.array(counted, dtype=np.int64), np.array(weights, dtype=np.float32)
