@@ -12,9 +12,10 @@ from recsys.types import Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
 
 _INSERT: Final = """
 INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, because, first_position,
-    served_at, took_ms)
+    served_at, took_ms, model_version)
 SELECT answer->>'site', answer->>'request_id', answer->>'user_id', answer->>'release_id', answer->>'arm',
-       item_ids, sources, because, (answer->'items'->0->>'position')::integer, to_timestamp(served_at), took_ms
+       item_ids, sources, because, (answer->'items'->0->>'position')::integer, to_timestamp(served_at), took_ms,
+       answer->>'model_version'
 FROM jsonb_to_recordset($1::jsonb) AS impression (answer jsonb, served_at float8, took_ms real)
 CROSS JOIN LATERAL (
     SELECT array_agg(item->>'item_id' ORDER BY place) AS item_ids, array_agg(item->>'source' ORDER BY place) AS sources,
@@ -31,7 +32,8 @@ INSERT INTO recsys.failed_answer (site, user_id, arm, failed_at) SELECT $1::text
 WHERE NOT EXISTS (SELECT FROM recsys.erasure WHERE site = $1 AND user_id = $2 AND erased_at >= $4)
 """
 _READ: Final = """
-SELECT user_id, release_id, arm, item_ids, sources, because, first_position, served_at FROM recsys.impression
+SELECT user_id, release_id, arm, item_ids, sources, because, first_position, served_at, model_version
+FROM recsys.impression
 WHERE site = %s AND request_id = %s
 """
 
@@ -58,6 +60,8 @@ class Impression(Frozen):
     first_position: PositiveInt = 1
     "Where the first of them stood; more than 1 where a client turned the page."
     served_at: datetime
+    model_version: str | None = None
+    "Of the model that was asked how the session goes on; None: none was."
 
 
 class Shown(NamedTuple):
@@ -110,7 +114,7 @@ def read_impression(dsn: str, site: SiteId, request_id: RequestId) -> Impression
         row = cursor.fetchone()
     if row is None:
         return None
-    user_id, release_id, arm, item_ids, sources, because, first_position, served_at = row
+    user_id, release_id, arm, item_ids, sources, because, first_position, served_at, version = row
     return Impression(
         site=site,
         request_id=request_id,
@@ -122,6 +126,7 @@ def read_impression(dsn: str, site: SiteId, request_id: RequestId) -> Impression
         because=because or ((),) * len(item_ids),
         first_position=first_position,
         served_at=served_at,
+        model_version=version,
     )
 
 

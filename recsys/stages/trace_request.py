@@ -39,7 +39,7 @@ class TracedItem(Frozen):
     position: int
     item_id: ItemId
     source: str
-    "ranked:…, similar, popular or catalogue."
+    "ranked:…, session_…, similar, popular or catalogue."
     because: tuple[ItemId, ...]
     "Items of the user's that led to it, strongest first."
     slate_rank: int | None
@@ -75,6 +75,8 @@ class Trace(Frozen):
     ranker: str | None
     "As MLflow knows it: models:/<site>-ranker/<version>."
     generators: str | None
+    model_version: str | None
+    "Of the model that continued the session; None: none did."
     feature_hash: str
     data_hash: str
     items: tuple[TracedItem, ...]
@@ -107,7 +109,9 @@ def run(*, site: SiteId, request_id: RequestId, context: StageContext | None = N
     names = (model_name(site, kind) for kind in (RANKER, GENERATORS))
     ranker, generators = (f"models:/{name}/{models[name]}" if name in models else None for name in names)
     return Trace(
-        **shown.model_dump(include={"site", "request_id", "user_id", "served_at", "arm", "release_id"}),
+        **shown.model_dump(
+            include={"site", "request_id", "user_id", "served_at", "arm", "release_id", "model_version"}
+        ),
         as_of=manifest.as_of,
         ranker=ranker,
         generators=generators,

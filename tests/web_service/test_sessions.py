@@ -12,6 +12,7 @@ from recsys.serving import publishing
 from recsys.serving.continuing.followers import Followers
 from recsys.serving.continuing.model import NextItems
 from recsys.serving.continuing.rows import Rows
+from recsys.serving.impressions import read_impression
 from recsys.serving.migrate import migrate
 from recsys.serving.postgres import transaction
 from recsys.serving.snapshot.release import SnapshotRelease
@@ -236,6 +237,18 @@ def test_a_model_that_cannot_be_read_leaves_what_is_similar(clients, shop, folde
             answer = ask(client, "i02", "i01", k=4)
             assert [item["item_id"] for item in answer["items"]][:2] == ["i08", "i07"]
             assert "model_version" not in answer
+
+
+def test_what_was_shown_says_which_model_it_was(clients, live, shop):
+    model = live("session-1")
+    asked = ask(clients[0], "i01", k=3)["request_id"]
+    until(lambda: read_impression(shop.postgres_dsn(), SITE, asked) is not None)
+    shown = read_impression(shop.postgres_dsn(), SITE, asked)
+    assert (shown.model_version, shown.release_id) == (model.version, "any")
+    assert shown.sources == ("session_followers",) * 3
+    plain = clients[0].get(f"/v1/{SITE}/recommendations", params={"k": 3}).json()["request_id"]
+    until(lambda: read_impression(shop.postgres_dsn(), SITE, plain) is not None)
+    assert read_impression(shop.postgres_dsn(), SITE, plain).model_version is None
 
 
 def test_sessions_are_counted_by_the_source_of_their_first_item(clients, live):
