@@ -77,6 +77,16 @@ def test_the_same_training_again_is_the_same_release_and_no_worse_than_itself(sh
     assert again.decision.against["live"].mean == 0
 
 
+def test_a_recurrent_network_follows_the_trees_through_the_same_gate(shop, intent):
+    with_predictors(shop, intent={"model": "recurrent", "recurrent": {"hidden_size": 8, "epochs": 3, "batch_size": 8}})
+    report = train(shop, "intent")
+    assert report.state == "live", report.decision.reason
+    assert set(report.quality) == {*intent.quality, "live"}
+    assert report.quality["live"].log_loss == intent.quality["model"].log_loss
+    assert report.quality["model"].auc > 0.6
+    assert set(files_in_postgres(shop, report.release_id)) == {"network.npz", "predictor.json"}
+
+
 def test_a_run_in_mlflow_has_parameters_metrics_the_curve_and_the_model(shop, intent):
     import mlflow
 
