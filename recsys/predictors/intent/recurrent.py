@@ -30,6 +30,8 @@ WIDTH: Final = 64
 """Events of a lane, and the most of a session that is learned from: its first."""
 PATIENCE: Final = 4
 """Epochs without a better log-loss of the held-back sessions before training stops."""
+MEASURED: Final = 200_000
+"""At most so many rows, spread evenly, give the scale of the inputs."""
 STEEPEST: Final = 1.0
 """Longest gradient that is followed; of a longer one the direction alone."""
 
@@ -55,7 +57,7 @@ class Lessons:
     """What a network reads: tellings in lanes, one after the other."""
 
     def __init__(self, told: Told, inputs: StepInputs) -> None:
-        self.inputs = inputs(told.table).astype(np.float32)
+        self.table, self.inputs = told.table, inputs
         self.labels = told.labels.astype(np.float32)
         self.begins = np.diff(told.session, prepend=-1) != 0
         self.starts = np.flatnonzero(self.begins)
@@ -73,7 +75,8 @@ class Lessons:
         rows = in_lanes(self.starts[tellings], self.lengths[tellings], WIDTH)
         rows = np.concatenate([rows, np.full((-len(rows) % lanes, WIDTH), -1)])
         for part in rows.reshape(-1, lanes, WIDTH):
-            yield Batch(self.inputs[part], self.begins[part], self.labels[part], (part >= 0).astype(np.float32))
+            inputs = self.inputs(self.table[part.ravel()]).astype(np.float32).reshape(*part.shape, -1)
+            yield Batch(inputs, self.begins[part], self.labels[part], (part >= 0).astype(np.float32))
 
 
 def in_lanes(starts: NDArray[np.int64], lengths: NDArray[np.int64], width: int) -> NDArray[np.int64]:
@@ -131,9 +134,10 @@ def fit_recurrent(
                 "expected both kinds; wait for more events"
             )
     told, later = Told.of(learned, rules), Told.of(held, rules)
-    inputs = StepInputs.of(told.table, feature_names(rules), len(rules.seen_types))
+    some = told.table[:: 1 + len(told.table) // MEASURED]
+    inputs = StepInputs.of(some, feature_names(rules), len(rules.seen_types))
     lessons, exam = Lessons(told, inputs), Lessons(later, inputs)
-    weights = beginning(lessons.inputs.shape[1], policy.hidden_size, rate=float(told.labels.mean()), rng=rng)
+    weights = beginning(inputs.width, policy.hidden_size, rate=float(told.labels.mean()), rng=rng)
     optimizer = optax.chain(
         optax.clip_by_global_norm(STEEPEST), optax.adamw(policy.learning_rate, weight_decay=policy.reg)
     )

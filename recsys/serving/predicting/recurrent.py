@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NETWORK_FILE: Final = "network.npz"
-AT_ONCE: Final = 4096
+AT_ONCE: Final = 1024
 """Sessions that are read side by side."""
 
 

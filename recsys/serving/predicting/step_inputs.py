@@ -54,6 +54,11 @@ class StepInputs(Frozen):
             doubtful=tuple(np.flatnonzero(unknown.any(axis=0)).tolist()),
         )
 
+    @property
+    def width(self) -> int:
+        """How many inputs a row has."""
+        return len(self.means) + len(self.doubtful) + self.types + 2
+
     def __call__(self, table: "NDArray[np.float32]") -> "NDArray[np.float64]":
         """The inputs of each row, shape (rows, inputs); a row's are the same whatever rows are beside it."""
         import numpy as np

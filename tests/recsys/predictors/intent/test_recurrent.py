@@ -101,7 +101,8 @@ def test_numpy_says_what_jax_says(network, learned, later, rules):
     lessons = Lessons(told, scorer.inputs)
     served = scorer.log_odds(told.table, told.session)
     rows = in_lanes(lessons.starts, lessons.lengths, 64)
-    trained = np.asarray(log_odds(scorer.weights, lessons.inputs[rows], lessons.begins[rows]))
+    inputs = scorer.inputs(told.table).astype(np.float32)
+    trained = np.asarray(log_odds(scorer.weights, inputs[rows], lessons.begins[rows]))
     assert np.abs(trained[rows >= 0] - served[rows[rows >= 0]]).max() < 1e-5
     assert (rows >= 0).sum() == len(served)
 
