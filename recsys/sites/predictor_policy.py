@@ -174,8 +174,8 @@ class SessionChecks(Frozen):
 class SessionPolicy(Frozen):
     """How the model of a session's next items is trained."""
 
-    kind: str = "mixture"
-    "What continues a session: mixture, neighbours, followers, vectors, attention or popular."
+    kind: str = "ranked"
+    "What continues a session: ranked, mixture, neighbours, followers, vectors, attention or popular."
     params: dict[str, Any] = Field(default_factory=dict)
     "Of that kind."
     pause_minutes: PositiveFloat = 30.0

@@ -38,11 +38,11 @@ class RankedParams(MixtureParams):
     "Items of each session that are ranked."
     taught_share: Annotated[float, Field(ge=0.02, le=0.5)] = 0.1
     "Share of the sessions, the latest, that the trees learn from."
-    lessons: PositiveInt = 20_000
+    lessons: PositiveInt = 10_000
     "Beginnings of those, at most, drawn at random."
     negative_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
     "Of a lesson's candidates that did not come next, so many teach, drawn at random."
-    iterations: PositiveInt = 300
+    iterations: PositiveInt = 200
     "Most trees."
     learning_rate: PositiveFloat = 0.08
     depth: PositiveInt = 6

@@ -42,8 +42,8 @@ class Evidence:
 
         said = self.mixture.said(session)
         total = self.mixture.together(session, said)
-        columns, rest = _divided(np.flatnonzero(total > 0), settled(total), self.candidates)
-        place = np.full(len(total), -1, dtype=np.int64)
+        columns, rest = _divided(np.flatnonzero(total > 0), total, self.candidates)
+        place = np.full(len(total), -1, dtype=np.int32)
         place[columns] = np.arange(len(columns))
         values = np.zeros((len(said), len(columns)), dtype=np.float32)
         for row, (known, value) in zip(values, said, strict=True):
@@ -101,16 +101,16 @@ class Ranked(SessionScorer):
 
 
 def _divided(
-    found: "NDArray[np.int64]", scores: "NDArray[np.float32]", count: int
+    found: "NDArray[np.int64]", total: "NDArray[np.float32]", count: int
 ) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
-    """Of the columns ``found`` the ``count`` with the highest scores, best first, the lower of equals; and the rest."""
+    """Of the columns ``found`` the ``count`` that have most, best first, the lower of equals; and the rest."""
     import numpy as np
 
+    scores = settled(total[found])
     high = np.ones(len(found), dtype=bool)
     if len(found) > count:
-        high = scores[found] >= np.partition(scores[found], len(found) - count)[len(found) - count]
-    best = found[high]
-    best = best[np.argsort(-scores[best], kind="stable")]
+        high = scores >= np.partition(scores, len(scores) - count)[len(scores) - count]
+    best = found[high][np.argsort(-scores[high], kind="stable")]
     return best[:count], np.concatenate([best[count:], found[~high]])
 
 

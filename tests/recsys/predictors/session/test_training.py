@@ -49,8 +49,8 @@ def test_what_was_planted_is_found_in_its_order(sessions):
 
 
 def test_the_default_finds_what_was_planted_and_beats_popularity(sessions):
-    fitted = fit_sessions(sessions[:1200], SessionPolicy(), rng=np.random.default_rng(1))
-    cases = cases_of(sessions[1200:], repeats=False)
+    fitted = fit_sessions(sessions[:600], SessionPolicy(), rng=np.random.default_rng(1))
+    cases = cases_of(sessions[1400:], repeats=False)
     said = {
         name: judge_sessions(model, cases, popularity=fitted.popularity, repeats=False, k=3).quality
         for name, model in [("model", fitted.model), *fitted.baselines.items()]
