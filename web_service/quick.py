@@ -1,29 +1,38 @@
-"""The question that is asked most, answered ahead of the framework's general machinery, which takes longer than it.
+"""The questions that are asked most, answered ahead of the framework's general machinery, which takes longer than they.
 
-``GET /v1/{site}/recommendations`` is read here where it is plainly right. Anything else (a fault, an unknown parameter,
-a key that does not open it) goes the long way, which is the route as declared: it answers the same, and says what is
-wrong.
+Recommendations, purchase intent and click probability are read here where they are plainly right. Anything else (a
+fault, an unknown parameter, a key that does not open it) goes the long way, which is the route as declared: it answers
+the same, and says what is wrong.
 """
 
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from fastapi import Request
+from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.datastructures import State
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recsys.errors import ConfigError
 from recsys.sites import SiteConfig
+from recsys.types import RequestId
 from web_service.auth import Keys
-from web_service.parameters import LISTS, RecommendationQuery
+from web_service.parameters import LISTS, CtrBody, IntentQuery, RecommendationQuery
 from web_service.problems import Problem, as_problem, render
 from web_service.responses import JSON
-from web_service.routes.recommendations import answer_question, recommend, router
+from web_service.routes import predictions, recommendations
 from web_service.services import Services
 
-ROUTE: Final = next(route for route in router.routes if isinstance(route, APIRoute) and route.endpoint is recommend)
-BEFORE, AFTER = ROUTE.path.split("{site}")
+
+class Way(NamedTuple):
+    """One of these questions."""
+
+    route: APIRoute
+    "The long way."
+    read: Callable[[bytes], Any]
+    "From the query, or from the body of a POST; a ValueError where that is not plainly right."
+    answer: Callable[[Services, SiteConfig, Any, RequestId], Awaitable[bytes]]
 
 
 class Quick:
@@ -36,13 +45,22 @@ class Quick:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The request is answered, here or the long way."""
-        asked = self.read(scope)
-        if asked is None:
+        way = _way(scope)
+        site = None if way is None else self._site(scope)
+        if way is None or site is None:
             await self._app(scope, receive, send)
             return
-        scope["route"] = ROUTE
+        said = scope["query_string"]
+        if scope["method"] == "POST":
+            said, receive = await _body(receive)
         try:
-            body = await answer_question(self._state.services, *asked, scope["state"]["request_id"])
+            question = way.read(said)
+        except ValueError:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = way.route
+        try:
+            body = await way.answer(self._state.services, site, question, scope["state"]["request_id"])
         except Exception as error:
             await render(Request(scope), as_problem(error))(scope, receive, send)
             return
@@ -50,41 +68,85 @@ class Quick:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def read(self, scope: Scope) -> tuple[SiteConfig, RecommendationQuery] | None:
-        """Of which site what is asked, where it is the question, allowed and plainly right; else None."""
-        if not _is_the_question(scope):
-            return None
+    def _site(self, scope: Scope) -> SiteConfig | None:
+        """The site that is asked, where there is one and the request may ask it; else None."""
         keys: Keys = self._state.keys
         service: Services = self._state.services
-        site: str = scope["path"][len(BEFORE) : -len(AFTER)]
+        site: str = scope["path"].split("/")[2]
         scope["path_params"] = {"site": site}
         try:
             keys.require(scope, "read", site)
-            return service.sites.get(site), RecommendationQuery.model_validate(_values(scope["query_string"]))
-        except (Problem, ConfigError, ValueError):
+            return service.sites.get(site)
+        except (Problem, ConfigError):
             return None
 
 
-def _is_the_question(scope: Scope) -> bool:
-    """Whether it is the question by method and address."""
-    if scope["type"] != "http" or scope["method"] != "GET" or scope["root_path"]:
-        return False
-    path: str = scope["path"]
-    return path.startswith(BEFORE) and path.endswith(AFTER) and "/" not in path[len(BEFORE) : -len(AFTER)]
+def _way(scope: Scope) -> Way | None:
+    """Which question it is, by method and address; None: none of these."""
+    if scope["type"] != "http" or scope["root_path"]:
+        return None
+    before, _, rest = scope["path"].partition("/v1/")
+    site, _, name = rest.partition("/")
+    if before or not site:
+        return None
+    way = WAYS.get((scope["method"], name))
+    if way is not None and scope["method"] == "POST" and AS_JSON not in scope["headers"]:
+        return None
+    return way
 
 
-def _values(query: bytes) -> dict[str, Any]:
-    """The parameters by name, lists as lists.
+async def _body(receive: Receive) -> tuple[bytes, Receive]:
+    """The body, and what gives the long way the same messages again."""
+    messages: list[Message] = []
+    more = True
+    while more:
+        messages.append(await receive())
+        more = messages[-1].get("more_body", False)
+    body = b"".join(message.get("body", b"") for message in messages)
 
-    Raises:
-        ValueError: not ASCII, or a parameter that is given twice and is no list.
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return body, again
+
+
+def _read(question: type[RecommendationQuery | IntentQuery], lists: frozenset[str]) -> Callable[[bytes], Any]:
+    """What reads a query; the parameters in ``lists`` may be given several times.
+
+    It raises ValueError where the query is not ASCII, another parameter is given twice, or one is not as expected.
     """
-    given: dict[str, Any] = {}
-    for name, value in parse_qsl(query.decode("ascii"), keep_blank_values=True):
-        if name in LISTS:
-            given.setdefault(name, []).append(value)
-        elif name in given:
-            raise ValueError(name)
-        else:
-            given[name] = value
-    return given
+
+    def read(query: bytes) -> Any:
+        given: dict[str, Any] = {}
+        for name, value in parse_qsl(query.decode("ascii"), keep_blank_values=True):
+            if name in lists:
+                given.setdefault(name, []).append(value)
+            elif name in given:
+                raise ValueError(name)
+            else:
+                given[name] = value
+        return question.model_validate(given)
+
+    return read
+
+
+def _route(router: APIRouter, endpoint: Callable[..., Any]) -> APIRoute:
+    return next(route for route in router.routes if isinstance(route, APIRoute) and route.endpoint is endpoint)
+
+
+AS_JSON: Final = (b"content-type", JSON.encode())
+WAYS: Final = {
+    ("GET", "recommendations"): Way(
+        _route(recommendations.router, recommendations.recommend),
+        _read(RecommendationQuery, LISTS),
+        recommendations.answer_question,
+    ),
+    ("GET", "intent"): Way(
+        _route(predictions.router, predictions.intent),
+        _read(IntentQuery, frozenset({"session"})),
+        predictions.answer_intent,
+    ),
+    ("POST", "ctr"): Way(
+        _route(predictions.router, predictions.ctr), CtrBody.model_validate_json, predictions.answer_ctr
+    ),
+}

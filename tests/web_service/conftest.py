@@ -182,3 +182,11 @@ def seconds_of(request):
     """How long a fault lasts: shortly in tests, at length in ``python -m benchmarks.faults``."""
     at_length = request.config.pluginmanager.has_plugin("benchmarks.faults")
     return lambda short, long: long if at_length else short
+
+
+@pytest.fixture(scope="session")
+def predicting_shop(postgres, tmp_path_factory):
+    """Settings of a shop in a database of its own, with a live model of purchase intent and one of clicks."""
+    from tests.web_service.predicting import open_predicting_shop  # which needs this module
+
+    return open_predicting_shop(postgres, tmp_path_factory.mktemp("predicting"))

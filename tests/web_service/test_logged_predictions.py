@@ -9,79 +9,31 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsys import columns as c
 from recsys.events.schema import IMPRESSIONS, INTERACTIONS, ITEM_UPDATES
-from recsys.local.servers.postgres import create_database
-from recsys.predictors.ctr import fit_ctr, impression_rows
+from recsys.predictors.ctr import impression_rows
 from recsys.predictors.ctr.training import columns_of
-from recsys.predictors.intent import fit_intent, prefixes_of, read_sessions
-from recsys.serving import publishing
+from recsys.predictors.intent import prefixes_of, read_sessions
 from recsys.serving.feedback import read_events
 from recsys.serving.impressions import read_impressions
 from recsys.serving.item_updates import read_item_updates
-from recsys.serving.migrate import migrate
 from recsys.serving.predicting.clicks import ClickProbability
 from recsys.serving.predicting.intent import PurchaseIntent
 from recsys.serving.predicting.scorer import Scorer
-from recsys.serving.predicting.session import SessionRules
-from recsys.sites import parse_site
-from recsys.sites.predictor_policy import CtrPolicy, IntentPolicy
-from recsys.testing.buying import drawn_sessions
-from recsys.testing.clicks import drawn_clicks
-from recsys.testing.small_release import NOON, SITE, write_small_release
-from tests.web_service.conftest import as_web, publish_release, until
+from recsys.testing.small_release import SITE
+from tests.web_service.conftest import as_web, until
+from tests.web_service.predicting import CONFIG, RULES
 
 USERS, STEPS, SLATES, SHOWN = 40, 8, 90, 4
 """Each user is asked about after each step, live and told by types: 640 requests; each item shown is asked for: 360."""
-YAML = f"""
-site: {SITE}
-source: {{kind: simulator}}
-interactions: [{{name: view}}, {{name: cart}}, {{name: purchase}}]
-predictors: {{intent: {{}}, ctr: {{label_hours: 0}}}}
-"""
 ITEMS = [f"a{n}" for n in range(9)]
 """The last is one that nothing was ever told of."""
-CONFIG = parse_site(YAML, name="shop.yaml")
-RULES, POLICY = SessionRules.of_site(CONFIG), CONFIG.predictors.ctr
+POLICY = CONFIG.predictors.ctr
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Folders of one model of each kind."""
-    intent, ctr = tmp_path_factory.mktemp("intent"), tmp_path_factory.mktemp("ctr")
-    policy = IntentPolicy(iterations=10, learning_rate=0.2)
-    fit_intent(
-        drawn_sessions(400, rng=np.random.default_rng(1)), RULES, policy, rng=np.random.default_rng(2)
-    ).model.save(intent)
-    rows, _ = drawn_clicks(8_000, rng=np.random.default_rng(3))
-    users = rows.with_columns(pl.col(c.USER_ID).str.replace("u", "user-"), pl.col(c.ITEM_ID).str.replace("i", "i0"))
-    fit_ctr(users, CtrPolicy(iterations=20, learning_rate=0.2)).model.save(ctr)
-    return {"intent": intent, "ctr": ctr}
-
-
-@pytest.fixture(scope="module")
-def settings(postgres, tmp_path_factory, models):
-    """A database with a live release of each surface."""
-    create_database(postgres, "web_logged")
-    sites = tmp_path_factory.mktemp("sites")
-    (sites / f"{SITE}.yaml").write_text(YAML)
-    chosen = {"recsys_postgres_database": "web_logged", "recsys_sites_dir": sites, "recsys_snapshot_users": 0}
-    settings = postgres.model_copy(update={**chosen, "recsys_home": tmp_path_factory.mktemp("home")})
-    dsn = settings.postgres_dsn()
-    migrate(dsn)
-    folder = tmp_path_factory.mktemp("release")
-    publish_release(settings, "first", folder, write_small_release(folder))
-    for surface, files in models.items():
-        publishing.record_release(dsn, SITE, surface, as_of=NOON, at=NOON, state="gated", surface=surface)
-        publishing.publish_model(dsn, SITE, surface, files)
-        publishing.activate(dsn, SITE, surface, NOON)
-    return settings
-
-
-@pytest.fixture(scope="module")
-def client(settings, serve):
-    with serve(as_web(settings)) as client:
+def client(predicting_shop, serve):
+    with serve(as_web(predicting_shop)) as client:
         yield client
 
 
@@ -119,7 +71,7 @@ def predicted(reply):
     return reply.json()
 
 
-def test_640_sessions_are_seen_as_the_training_sees_them(client, settings, models, given):
+def test_640_sessions_are_seen_as_the_training_sees_them(client, predicting_shop, given):
     """After each event: by user, and by the types of the events so far."""
     rng = np.random.default_rng(4)
     tell(client, *(update(f"a{n}", "books" if n % 2 else "toys", 5.0 + n / 3, 3000) for n in range(1, 8)))
@@ -138,9 +90,12 @@ def test_640_sessions_are_seen_as_the_training_sees_them(client, settings, model
             for asked, kept in (({"user_id": user}, live), ({"session": ",".join(types[user])}, bare)):
                 said = predicted(client.get(f"/v1/{SITE}/intent", params=asked))["purchase_probability"]
                 kept[user, step + 1] = (given.pop().tobytes(), said)
-    interactions, updates = log(settings, read_events, INTERACTIONS), log(settings, read_item_updates, ITEM_UPDATES)
+    interactions, updates = (
+        log(predicting_shop, read_events, INTERACTIONS),
+        log(predicting_shop, read_item_updates, ITEM_UPDATES),
+    )
     sessions = read_sessions(interactions, updates, RULES, until=NOW + timedelta(days=1))
-    scorer = PurchaseIntent.load(models["intent"]).scorer
+    scorer = PurchaseIntent.load(predicting_shop.recsys_home / "intent").scorer
     for served, types_alone in ((live, False), (bare, True)):
         rows = prefixes_of(sessions, RULES, bare=types_alone)
         table = rows.examples.table
@@ -150,7 +105,7 @@ def test_640_sessions_are_seen_as_the_training_sees_them(client, settings, model
     assert len({table for table, _ in live.values()}) > 250
 
 
-def test_360_impressions_are_seen_as_the_training_sees_them(client, settings, models, given):
+def test_360_impressions_are_seen_as_the_training_sees_them(client, predicting_shop, given):
     """As the client knows them when it shows them; what happens and is told afterwards changes no feature."""
     known = {
         "i01": ("books", 3.5),
@@ -178,16 +133,19 @@ def test_360_impressions_are_seen_as_the_training_sees_them(client, settings, mo
             reply = predicted(client.post(f"/v1/{SITE}/ctr", json={"rows": [row]}))
             served.append(((shown["request_id"], item["item_id"]), given.pop().tobytes()))
             said += [each["click_probability"] for each in reply["predictions"]]
-    until(lambda: log(settings, read_impressions, IMPRESSIONS).height == SLATES)
+    until(lambda: log(predicting_shop, read_impressions, IMPRESSIONS).height == SLATES)
     clicks = [
         {"user_id": "anna", "item_id": item, "event_type": "view", "request_id": of} for (of, item), _ in served[::3]
     ]
     tell(client, *clicks)
     tell(client, *({**update(item, "later", 2.0, 0), "timestamp": datetime.now(UTC).isoformat()} for item in known))
-    impressions = log(settings, read_impressions, IMPRESSIONS)
-    interactions, updates = log(settings, read_events, INTERACTIONS), log(settings, read_item_updates, ITEM_UPDATES)
+    impressions = log(predicting_shop, read_impressions, IMPRESSIONS)
+    interactions, updates = (
+        log(predicting_shop, read_events, INTERACTIONS),
+        log(predicting_shop, read_item_updates, ITEM_UPDATES),
+    )
     rows = impression_rows(impressions, interactions, updates, as_of=NOW + timedelta(hours=1), policy=POLICY)
-    model = ClickProbability.load(models["ctr"])
+    model = ClickProbability.load(predicting_shop.recsys_home / "ctr")
     table = model.encoder.table(columns_of(rows, POLICY))
     assert rows[POLICY.label].sum() == len(clicks)
     assert [row.tobytes() for row in table] == [row for _, row in served]

@@ -4,18 +4,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+import orjson
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from recsys.errors import MissingColumns
-from recsys.serving.contracts import ClickPrediction, ClickPredictions, IntentPrediction
+from recsys.serving.contracts import ClickPredictions, IntentPrediction
 from recsys.serving.live_sessions import last_events
 from recsys.serving.predicting.session import SessionEvent, SessionRules, live_session
 from recsys.sites import SiteConfig
+from recsys.types import RequestId
 from web_service import clock
 from web_service.auth import Guarded, needs
 from web_service.parameters import CtrBody, IntentQuery
 from web_service.problems import Problem
-from web_service.responses import as_json
+from web_service.responses import JSON
 from web_service.services import InService, OfSite, Services
 
 router = APIRouter(
@@ -34,18 +36,14 @@ ROW = {
 
 
 @router.get("/intent", response_model=IntentPrediction, summary="Will this session buy?")
-async def intent(site: OfSite, query: Annotated[IntentQuery, Query()], service: InService) -> Response:
+async def intent(
+    site: OfSite, query: Annotated[IntentQuery, Query()], service: InService, request: Request
+) -> Response:
     """The probability that a session goes on to a purchase, given what happened in it so far.
 
     The session is told by the types of its events, or it is the one that the user is in.
     """
-    model = await service.predictors.intent(site.site)
-    if query.user_id is None or query.session:
-        session = [SessionEvent(event_type) for event_type in query.session]
-    else:
-        session = await _of_user(service, site, query.user_id, model.rules, clock.now())
-    said = await service.predictors.bought(site.site, model, session)
-    return as_json(IntentPrediction(purchase_probability=said, model_version=model.version))
+    return Response(await answer_intent(service, site, query, request.state.request_id), media_type=JSON)
 
 
 @router.post("/ctr", response_model=ClickPredictions, summary="Will these impressions be clicked?")
@@ -53,19 +51,36 @@ async def ctr(
     site: OfSite,
     body: Annotated[CtrBody, Body(openapi_examples={"one impression": {"value": {"rows": [ROW]}}})],
     service: InService,
+    request: Request,
 ) -> Response:
     """One probability for each raw row, in the order sent; nothing is counted or encoded by the client.
 
     A row has the columns that the model was trained on; a value may be null, or one never seen, and others are ignored.
     """
+    return Response(await answer_ctr(service, site, body, request.state.request_id), media_type=JSON)
+
+
+async def answer_intent(service: Services, site: SiteConfig, query: IntentQuery, _: RequestId) -> bytes:
+    """An ``IntentPrediction`` as JSON; it is counted."""
+    model = await service.predictors.intent(site.site)
+    if query.user_id is None or query.session:
+        session = [SessionEvent(event_type) for event_type in query.session]
+    else:
+        session = await _of_user(service, site, query.user_id, model.rules, clock.now())
+    said = await service.predictors.bought(site.site, model, session)
+    return orjson.dumps({"purchase_probability": said, "model_version": model.version})
+
+
+async def answer_ctr(service: Services, site: SiteConfig, body: CtrBody, _: RequestId) -> bytes:
+    """``ClickPredictions`` as JSON; each is counted."""
     model = await service.predictors.ctr(site.site)
     try:
         said = await service.predictors.clicked(site.site, model, body.rows)
     except MissingColumns as fault:
         faults = [(f"rows.{name}", "Column is missing") for name in fault.columns]
         raise Problem(422, "invalid-request", str(fault), errors=faults) from None
-    predictions = tuple(ClickPrediction(click_probability=each) for each in said)
-    return as_json(ClickPredictions(predictions=predictions, model_version=model.version))
+    predictions = [{"click_probability": each} for each in said]
+    return orjson.dumps({"predictions": predictions, "model_version": model.version})
 
 
 async def _of_user(
