@@ -1,38 +1,127 @@
-"""How long a prediction takes inside a process, without HTTP: no frame library, raw events or rows in."""
+"""How long a prediction takes over HTTP, beside an empty route of the same server and MLflow's scoring server.
 
-import time
-from collections.abc import Callable
+    python -m benchmarks.predictors.latency [--quick]
 
+Two models with every default of a site are made of simulated sessions and rows, published, and asked for: one question
+after another, one worker, one connection. *Own* is what the model itself takes in the same process, *times* is p50
+over that of the empty route and *own* together. MLflow serves the same click model from the same files, as the
+platform registers it. ``--quick`` learns from less and asks less.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import mlflow
 import numpy as np
 import polars as pl
 
-from recsys import columns as c
-from recsys.predictors.intent import Session
+from benchmarks.predictors import sets
+from benchmarks.predictors.asking import Waited, request, waited
+from benchmarks.predictors.in_process import MANY, calls, seconds, sent_rows
+from benchmarks.releases.__main__ import stores
+from benchmarks.releases.made import SITE
+from benchmarks.serving.__main__ import web_service
+from benchmarks.serving.processes import Running, serving
+from benchmarks.serving.site import EMPTY, publish, user
+from recsys.local.ports import free_block
+from recsys.predictors.ctr import fit_ctr
+from recsys.predictors.intent import fit_intent
+from recsys.releases import registered_predictor
+from recsys.serving import publishing
 from recsys.serving.predicting.clicks import ClickProbability
 from recsys.serving.predicting.intent import PurchaseIntent
-from recsys.testing.clicks import CLICK
+from recsys.serving.predicting.session import SessionEvent
+from recsys.sites.predictor_policy import IntentPolicy
+from recsys.testing.buying import drawn_sessions
 
-REPEATS = {1: 2000, 1000: 60}
-
-
-def latency_table(intent: PurchaseIntent, sessions: list[Session], ctr: ClickProbability, rows: pl.DataFrame) -> str:
-    """Markdown: milliseconds of one call, p50 and p99, and rows a second."""
-    asked = [session.events for session in sessions[:1000]]
-    sent = rows.head(1000).drop(CLICK).with_columns(pl.col(c.TIMESTAMP).dt.to_string("iso:strict")).to_dicts()
-    calls: list[tuple[str, int, Callable[[int], object]]] = [
-        ("intent", 1, lambda n: intent.predict([asked[n % 1000]])),
-        ("intent", 1000, lambda n: intent.predict(asked)),
-        ("ctr", 1, lambda n: ctr.predict([sent[n % 1000]])),
-        ("ctr", 1000, lambda n: ctr.predict(sent)),
-    ]
-    lines = ["| predictor | rows a call | p50 ms | p99 ms | rows/s |", "| --- | --- | --- | --- | --- |"]
-    for name, size, call in calls:
-        p50, p99 = np.quantile([_seconds(call, n) for n in range(REPEATS[size])], [0.5, 0.99])
-        lines.append(f"| {name} | {size:,} | {1000 * p50:.2f} | {1000 * p99:.2f} | {size / p50:,.0f} |")
-    return "\n".join(lines)
+HEAD = ("server", "asked", "rows", "p50 ms", "p99 ms", "own ms", "times", "rows/s")
+USERS = 1000
+TYPES = "view,view,cart,view"
 
 
-def _seconds(call: Callable[[int], object], n: int) -> float:
-    began = time.perf_counter()
-    call(n)
-    return time.perf_counter() - began
+def models(folder: Path, rows: int) -> tuple[PurchaseIntent, ClickProbability, pl.DataFrame]:
+    """Both models, saved in ``folder``, and rows to ask for."""
+    rng = np.random.default_rng(7)
+    sessions = drawn_sessions(rows // 10, rng=rng)
+    intent = fit_intent(sessions, sets.RULES, IntentPolicy(), rng=rng).model
+    clicks = sets.simulated_rows(rows)
+    ctr = fit_ctr(clicks.rows, clicks.policy).model
+    intent.save(folder / "intent")
+    ctr.save(folder / "ctr")
+    return intent, ctr, clicks.rows
+
+
+def activate(dsn: str, folder: Path) -> None:
+    """Both answer from now on."""
+    now = datetime.now(UTC)
+    for surface in ("intent", "ctr"):
+        publishing.record_release(dsn, SITE, surface, as_of=now, at=now, state="gated", surface=surface)
+        publishing.publish_model(dsn, SITE, surface, folder / surface)
+        publishing.activate(dsn, SITE, surface, now)
+
+
+@contextmanager
+def scoring_server(folder: Path) -> Iterator[Running]:
+    """MLflow's, with the click model as the platform registers it."""
+    made, port = folder / "mlflow", free_block(1)
+    registered_predictor.save_model(str(made), mlflow_model=mlflow.models.Model(), folder=folder / "ctr", surface="ctr")
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local", "--port", str(port)]
+    command += ["--model-uri", str(made), "--workers", "1"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it starts uvicorn by its name
+    with serving(command, {"PATH": path}, port, "/ping") as running:
+        yield running
+
+
+def line(server: str, asked: str, rows: int, found: Waited, own: float | None = None, empty: float = 0.0) -> None:
+    """Prints a row of the table."""
+    times = "–" if own is None else f"{found.p50 / (empty + own):.1f}"
+    cells = [server, asked, f"{rows:,}" if rows else "–", f"{found.p50:.2f}", f"{found.p99:.2f}"]
+    cells += ["–" if own is None else f"{own:.2f}", times, f"{1000 * rows / found.p50:,.0f}" if rows else "–"]
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    often, seldom, rows = (500, 20, 20_000) if options.quick else (4000, 100, 200_000)
+    with stores("postgres") as (context, _), tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        intent, ctr, table = models(folder, rows)
+        publish(context, folder / "release", USERS)
+        activate(context.dsn, folder)
+        sent = sent_rows(table)
+        told = [[SessionEvent(each) for each in TYPES.split(",")]] * MANY
+        own = {
+            (name, size): 1000 * float(np.median(seconds(call, size)))
+            for name, size, call in calls(intent, ctr, told, sent)
+        }
+        print(f"| {' | '.join(HEAD)} |\n| {' | '.join(['---'] * len(HEAD))} |")
+        ask = f"/v1/{SITE}"
+        with web_service(context.settings, 1) as running:
+            empty = waited(running.port, [request(EMPTY)], often)
+            line("ours", "nothing (`/health/live`)", 0, empty)
+            for asked, size, requests, of in (
+                ("`/intent?session=`", 1, [request(f"{ask}/intent?session={TYPES}")], "intent"),
+                ("`/intent?user_id=`", 1, [request(f"{ask}/intent?user_id={user(n)}") for n in range(200)], "intent"),
+                ("`/ctr`", 1, [request(f"{ask}/ctr", {"rows": [row]}) for row in sent], "ctr"),
+                ("`/ctr`", MANY, [request(f"{ask}/ctr", {"rows": sent})], "ctr"),
+            ):
+                found = waited(running.port, requests, often if size == 1 else seldom)
+                line("ours", asked, size, found, own[of, size], empty.p50)
+        with scoring_server(folder) as running:
+            line("MLflow", "nothing (`/ping`)", 0, waited(running.port, [request("/ping")], often // 4))
+            for some, repeats in ((sent[:1], often // 8), (sent, seldom)):
+                records = request("/invocations", {"dataframe_records": some})
+                line("MLflow", "`/invocations`", len(some), waited(running.port, [records], repeats))
+
+
+if __name__ == "__main__":
+    main()

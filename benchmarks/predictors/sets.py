@@ -66,7 +66,7 @@ def simulated_rows(count: int) -> Rows:
 
 
 def open_bandit(data: Path) -> Rows:
-    """Both policies' logs together: 80 clicks, which a site's default checks refuse."""
+    """Both policies' logs together; with 80 clicks, a site's default checks are overruled."""
     features = tuple(f"user_feature_{n}" for n in range(4))
     logs = [pl.read_csv(data / "open_bandit" / log / "all" / "all.csv") for log in ("random", "bts")]
     rows = pl.concat([log.select(c.TIMESTAMP, c.ITEM_ID, c.POSITION, *features, CLICK) for log in logs])

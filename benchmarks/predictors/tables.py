@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.evaluation.bootstrap import Interval, mean_interval
-from recsys.predictors.quality import Labels, Probabilities, probability_quality, row_log_loss
+from recsys.predictors.quality import BINS, Labels, Probabilities, probability_quality, row_log_loss
 
 MODEL = "model"
 SEED = 7
@@ -48,8 +48,15 @@ def quality_table(
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def error_beside(truth: NDArray[np.float64], probabilities: Probabilities) -> float:
+    """The calibration error where true probabilities are known: no chance of clicks is in it, only what is said."""
+    order = np.argsort(probabilities, kind="stable")
+    off = (probabilities - truth)[order]
+    return sum(abs(float(rows.sum())) for rows in np.array_split(off, BINS)) / len(off)
+
+
 def _lead(labels: Labels, model: Probabilities, rival: Probabilities, owners: NDArray[np.int64]) -> Interval:
-    """How much lower the model' log-loss is; owners are drawn with all their rows."""
+    """How much lower the model's log-loss is; owners are drawn with all their rows."""
     less = row_log_loss(labels, rival) - row_log_loss(labels, model)
     sums = np.bincount(owners, weights=less)
     resamples = RESAMPLES if len(sums) <= FEW else RESAMPLES // 10
