@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NEEDED: Final = ("catboost", "numpy", "polars", "pydantic")
 """Libraries beside this one that a loaded model imports; MLflow notes their versions."""
 SURFACE: Final = "surface"
+SESSION: Final = "session"
+"""The column of what a purchase intent is asked, named as the API's parameter."""
 NEXT: Final = 20
 """Next items of a session, unless ``params={"k": …}`` says otherwise."""
 
@@ -48,7 +50,7 @@ class RegisteredPredictor:
         table = rows if isinstance(rows, pl.DataFrame) else pl.from_pandas(rows)
         match self.surface:
             case "intent":
-                sessions = [[SessionEvent(each) for each in said.split(",") if each] for said in table[c.SESSION]]
+                sessions = [[SessionEvent(each) for each in said.split(",") if each] for said in table[SESSION]]
                 return self.model.predict(sessions)  # type: ignore[no-any-return]
             case "session":
                 k = int((params or {}).get(c.K, NEXT))
