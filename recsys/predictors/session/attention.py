@@ -6,6 +6,7 @@ jax and optax, the optional extra ``neural``, are imported when it is trained, a
 from typing import Annotated, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from recsys.candidates.sequences import Sequences
@@ -16,7 +17,7 @@ from recsys.types import Frozen
 
 SEED_BELOW = 2**31
 WARMING = 0.05
-"""Share of all steps in which the length of a step rises; it falls ever after."""
+"""Share of all steps in which the length of a step rises."""
 
 
 class AttentionParams(Frozen):
@@ -66,9 +67,6 @@ def learn_attention(past: Sequences, params: AttentionParams, rng: np.random.Gen
         NotEnoughData: no session of two items to learn from, or none to hold back.
     """
     try:
-        import jax
-        import optax
-
         from recsys.predictors.session.attention_network import ADAM, beginning, finished, ranks, step
     except ImportError as fault:
         raise ConfigError(
@@ -86,22 +84,23 @@ def learn_attention(past: Sequences, params: AttentionParams, rng: np.random.Gen
     shape = params.model_dump(include={"layers", "heads", "longest"})
     weights = beginning(len(past.items), size=params.embedding_size, **shape, rng=rng)
     steps = params.epochs * sum(1 for _ in lessons.batches(params.batch_events))
-    lengths = iter(
-        optax.warmup_cosine_decay_schedule(0.0, params.learning_rate, max(1, round(WARMING * steps)), steps)(
-            np.arange(1, steps + 1)
-        ).tolist()
-    )
+    lengths = iter(step_lengths(params.learning_rate, steps).tolist())
     state = ADAM.init(weights)
-    key, draws = jax.random.key(int(rng.integers(SEED_BELOW))), Draws(earlier, params.negatives)
+    draws = Draws(earlier, params.negatives)
     best, highest, waited = finished(weights), -1.0, 0
     for _ in range(params.epochs):
         for batch in lessons.batches(params.batch_events, rng):
-            key, mine = jax.random.split(key)
             weights, state = step(
-                weights, state, batch, draws.draw(rng), mine, dropout=params.dropout, length=next(lengths)
+                weights,
+                state,
+                batch,
+                draws.draw(rng),
+                seed=rng.integers(SEED_BELOW),
+                dropout=params.dropout,
+                length=next(lengths),
             )
         reciprocal = sum(
-            float((batch.counted.reshape(-1) / np.asarray(ranks(weights, batch))).sum())
+            float((1 / np.asarray(ranks(weights, batch)))[batch.whose.reshape(-1) >= 0].sum())
             for batch in exam.batches(params.batch_events)
         )
         if reciprocal > highest:
@@ -111,6 +110,13 @@ def learn_attention(past: Sequences, params: AttentionParams, rng: np.random.Gen
             if waited == params.patience:
                 break
     return Attention(best)
+
+
+def step_lengths(longest: float, steps: int) -> NDArray[np.float64]:
+    """Rising evenly at first, then falling as half a wave of the cosine does."""
+    done = np.arange(1, steps + 1) / (steps + 1)
+    lengths: NDArray[np.float64] = longest * np.minimum(done / WARMING, 1.0) * (1 + np.cos(np.pi * done)) / 2
+    return lengths
 
 
 class Draws:
@@ -123,7 +129,7 @@ class Draws:
         self.chances = 0.5 * events / events.sum() + 0.5 / width
         self._sums = np.cumsum(self.chances)
 
-    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Columns, and the log of how many draws of each are expected; every item once, where there are no more."""
         width = len(self.chances)
         if width <= self.count:

@@ -11,53 +11,63 @@ from recsys.candidates.sequences import Sequences, steps_within
 
 
 class Batch(NamedTuple):
-    """Rows are sessions, or parts of long ones; all arrays have the shape (rows, events)."""
+    """Rows of sessions, one after the other; all arrays have the shape (rows, events)."""
 
-    before: NDArray[np.int64]
+    before: NDArray[np.int32]
     "Columns, oldest first."
-    after: NDArray[np.int64]
+    after: NDArray[np.int32]
     "What came after each."
-    counted: NDArray[np.float32]
-    "1; 0 where a row is filled up."
+    whose: NDArray[np.int32]
+    "The number of each event's session; -1 where a row is filled up."
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """Parts of sessions, those of like length together, so that little has to be filled up."""
+    """Events that something came after, in full rows: a session lies in one, or in parts where it is longer."""
 
-    blocks: tuple[Batch, ...]
+    whole: Batch
 
     @classmethod
     def of(cls, past: Sequences, *, longest: int) -> Self:
-        """Every event of ``past`` that something came after, once; a longer session is cut into parts."""
+        """Every event of ``past`` that something came after, once, in rows of ``longest`` events."""
         events = np.maximum(past.lengths - 1, 0)
         parts = -(-events // longest)
         whose = np.repeat(np.arange(len(past)), parts)
         done = steps_within(np.concatenate([[0], np.cumsum(parts)])) * longest
-        first, size = past.starts[whose] + done, np.minimum(longest, events[whose] - done)
-        widths = sorted({longest, max(1, longest // 4), max(1, longest // 16)})
-        narrowest = np.searchsorted(widths, size)
-        blocks = []
-        for n, width in enumerate(widths):
-            at = first[narrowest == n, None] + np.arange(width)
-            there = np.arange(width) < size[narrowest == n, None]
-            before, after = (np.where(there, past.columns[np.where(there, at + step, 0)], 0) for step in (0, 1))
-            blocks.append(Batch(before, after, there.astype(np.float32)))
-        return cls(tuple(blocks))
+        sizes = np.minimum(longest, events[whose] - done)
+        starts, end = _laid_out(sizes, longest)
+        within = steps_within(np.concatenate([[0], np.cumsum(sizes)]))
+        at, place = np.repeat(past.starts[whose] + done, sizes) + within, np.repeat(starts, sizes) + within
+        flat = Batch(*(np.full(-(-end // longest) * longest, empty, np.int32) for empty in (0, 0, -1)))
+        flat.before[place], flat.after[place] = past.columns[at], past.columns[at + 1]
+        flat.whose[place] = np.repeat(np.arange(len(sizes)), sizes)
+        return cls(Batch(*(values.reshape(-1, longest) for values in flat)))
 
     def __len__(self) -> int:
         """Events that something came after."""
-        return int(sum(block.counted.sum() for block in self.blocks))
+        return int((self.whole.whose >= 0).sum())
 
     def batches(self, events: int, rng: np.random.Generator | None = None) -> Iterator[Batch]:
-        """All of it, each row once, in batches of about so many events; without ``rng`` in order.
+        """Every row once, in batches of one shape and of about so many events: in order, or shuffled by ``rng``."""
+        height, longest = self.whole.before.shape
+        rows = max(1, events // longest)
+        order = np.arange(height) if rng is None else rng.permutation(height)
+        for row in range(0, height, rows):
+            taken = order[row : row + rows]
+            missing = ((0, rows - len(taken)), (0, 0))
+            yield Batch(
+                *(
+                    np.pad(values[taken], missing, constant_values=empty)
+                    for values, empty in zip(self.whole, (0, 0, -1), strict=True)
+                )
+            )
 
-        Batches of one width have one shape: the last of them is filled up with rows that do not count.
-        """
-        rows = [max(1, events // block.before.shape[1]) for block in self.blocks]
-        orders = [np.arange(len(b.before)) if rng is None else rng.permutation(len(b.before)) for b in self.blocks]
-        cuts = [(n, at) for n, order in enumerate(orders) for at in range(0, len(order), rows[n])]
-        for n, at in cuts if rng is None else [cuts[place] for place in rng.permutation(len(cuts))]:
-            taken = orders[n][at : at + rows[n]]
-            missing = ((0, rows[n] - len(taken)), (0, 0))
-            yield Batch(*(np.pad(values[taken], missing) for values in self.blocks[n]))
+
+def _laid_out(sizes: NDArray[np.int64], longest: int) -> tuple[NDArray[np.int64], int]:
+    """Where each part begins, one after the other and none across the end of a row; and where the last ends."""
+    starts, end = np.zeros(len(sizes), dtype=np.int64), 0
+    for n, size in enumerate(sizes.tolist()):
+        left = -end % longest
+        starts[n] = end if size <= left else end + left
+        end = int(starts[n]) + size
+    return starts, end

@@ -44,71 +44,67 @@ def beginning(items: int, *, size: int, layers: int, heads: int, longest: int, r
 
 def finished(weights: Weights) -> dict[str, NDArray[np.float32]]:
     """The same as numpy's arrays, in the form that is served."""
-    served = {name: np.asarray(values) for name, values in weights.items() if name != "log_sharpness"}
-    return served | {
-        "items": np.asarray(unit(jnp, weights["items"])),
-        "sharpness": np.asarray(jnp.exp(weights["log_sharpness"])),
-    }
+    served = {name: np.array(values) for name, values in weights.items()}
+    return served | {"items": unit(np, served["items"]), "sharpness": np.asarray(np.exp(served.pop("log_sharpness")))}
 
 
-def states(weights: Weights, before: Any, dropped: Callable[[Any], Any] = as_they_are) -> jax.Array:
+def states(weights: Weights, batch: Batch, dropped: Callable[[Any], Any] = as_they_are) -> jax.Array:
     """What sessions have become after each of their events, to be multiplied with items' unit vectors.
 
     Args:
         weights: as ``beginning`` has them.
-        before: columns, shape (sessions, events); what stands after a session's end changes nothing before it.
+        batch: what came after each event is not looked at.
         dropped: what is done to values while training.
 
     Returns:
-        Shape (sessions × events, size).
+        Shape (rows × events, size).
     """
-    found = read(jnp, weights, unit(jnp, weights["items"][before]), dropped) * jnp.exp(weights["log_sharpness"])
-    return jnp.reshape(found, (-1, weights["items"].shape[1]))
+    found = read(jnp, weights, unit(jnp, weights["items"][batch.before]), batch.whose, dropped)
+    return jnp.reshape(found * jnp.exp(weights["log_sharpness"]), (-1, weights["items"].shape[1]))
 
 
-def scores(weights: Weights, before: Any) -> jax.Array:
-    """Of every item after every event, shape (sessions × events, items)."""
-    found: jax.Array = states(weights, before) @ unit(jnp, weights["items"]).T + weights["commonness"]
+def scores(weights: Weights, batch: Batch) -> jax.Array:
+    """Of every item after every event, shape (rows × events, items)."""
+    found: jax.Array = states(weights, batch) @ unit(jnp, weights["items"]).T + weights["commonness"]
     return found
 
 
 @jax.jit
 def ranks(weights: Weights, batch: Batch) -> jax.Array:
-    """Where what came next stands among all items, 1 is best, shape (sessions × events,)."""
-    found = scores(weights, batch.before)
+    """Where what came next stands among all items, 1 is best, shape (rows × events,)."""
+    found = scores(weights, batch)
     right = jnp.take_along_axis(found, batch.after.reshape(-1, 1), axis=1)
     return 1 + (found > right).sum(axis=1)
 
 
-def loss(weights: Weights, batch: Batch, drawn: Drawn, key: jax.Array, dropout: float) -> jax.Array:
+def loss(weights: Weights, batch: Batch, drawn: Drawn, seed: int, dropout: float) -> jax.Array:
     """Mean negative log-likelihood of what came next, the other items being represented by those ``drawn``.
 
     The sum over all other items is estimated without bias: a drawn item counts by how seldom it is drawn (log-Q
     correction), the one that came next as it is (Khrylchenko et al., "Correcting the LogQ correction", RecSys 2025).
     """
     layers = weights["near"].shape[0]
-    keys = iter(jax.random.split(key, 1 + 2 * layers))
+    keys = iter(jax.random.split(jax.random.key(seed, impl="rbg"), 1 + 2 * layers))
 
     def dropped(values: jax.Array) -> jax.Array:
         kept = jax.random.bernoulli(next(keys), 1.0 - dropout, values.shape)
         return jnp.where(kept, values / (1.0 - dropout), 0.0)
 
     columns, log_expected = drawn
-    found, after = states(weights, batch.before, dropped), batch.after.reshape(-1)
+    found, after = states(weights, batch, dropped), batch.after.reshape(-1)
     right = (found * unit(jnp, weights["items"][after])).sum(axis=-1) + weights["commonness"][after]
     others = found @ unit(jnp, weights["items"][columns]).T + weights["commonness"][columns] - log_expected
     others = jnp.where(columns == after[:, None], -jnp.inf, others)
     surprise = jnp.logaddexp(right, jax.nn.logsumexp(others, axis=-1)) - right
-    counted = batch.counted.reshape(-1)
-    mean: jax.Array = (surprise * counted).sum() / counted.sum()
+    mean: jax.Array = jnp.mean(surprise, where=batch.whose.reshape(-1) >= 0)
     return mean
 
 
 @partial(jax.jit, donate_argnums=(0, 1))
 def step(
-    weights: Weights, state: Any, batch: Batch, drawn: Drawn, key: jax.Array, *, dropout: float, length: float
+    weights: Weights, state: Any, batch: Batch, drawn: Drawn, *, seed: int, dropout: float, length: float
 ) -> tuple[Weights, Any]:
     """The next weights and the next state of ADAM, a step of that ``length`` further; the first two are used up."""
-    slopes = jax.grad(loss)(weights, batch, drawn, key, dropout)
+    slopes = jax.grad(loss)(weights, batch, drawn, seed, dropout)
     directions, state = ADAM.update(slopes, state)
     return {name: values - length * directions[name] for name, values in weights.items()}, state

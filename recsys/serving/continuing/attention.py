@@ -73,7 +73,13 @@ def as_they_are(values: Any) -> Any:
     return values
 
 
-def read(xp: Any, weights: Mapping[str, Any], vectors: Any, dropped: Callable[[Any], Any] = as_they_are) -> Any:
+def read(
+    xp: Any,
+    weights: Mapping[str, Any],
+    vectors: Any,
+    whose: Any = None,
+    dropped: Callable[[Any], Any] = as_they_are,
+) -> Any:
     """What each event of a session has become after those before it: unit vectors, of the shape of ``vectors``.
 
     Args:
@@ -82,17 +88,22 @@ def read(xp: Any, weights: Mapping[str, Any], vectors: Any, dropped: Callable[[A
             added to the attention of what lies that many events back; ``told`` (layers, size, size), back from the
             heads; ``widened`` (layers, size, wide) and ``narrowed`` (layers, wide, size), the feed-forward part.
         vectors: unit vectors of items, oldest first, shape (…, events, size); at most ``longest`` events.
+        whose: the number of each event's session, shape (…, events), where several stand one after the other; they do
+            not see each other. None: one does.
         dropped: what is done to values while training.
     """
     layers, heads, _ = weights["near"].shape
     *sessions, events, size = vectors.shape
     back = xp.arange(events)[:, None] - xp.arange(events)[None, :]
+    visible = back >= 0
+    if whose is not None:
+        visible = visible & (whose[..., :, None] == whose[..., None, :])[..., None, :, :]
     state = dropped(vectors * size**0.5)
     for layer in range(layers):
         asked = (normal(xp, state) @ weights["asked"][layer]).reshape(*sessions, events, 3 * heads, size // heads)
         queries, keys, values = xp.split(asked.swapaxes(-2, -3), 3, axis=-3)
         alike = queries @ keys.swapaxes(-1, -2) / (size // heads) ** 0.5 + weights["near"][layer][:, xp.abs(back)]
-        alike = xp.where(back >= 0, alike, -xp.inf)
+        alike = xp.where(visible, alike, -xp.inf)
         looked = xp.exp(alike - alike.max(axis=-1, keepdims=True))
         seen = (looked / looked.sum(axis=-1, keepdims=True) @ values).swapaxes(-2, -3)
         state = state + dropped(seen.reshape(vectors.shape) @ weights["told"][layer])

@@ -1,5 +1,6 @@
 """The transformer learns what was planted, and answers without the library that trained it."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from recsys.candidates.sequences import Sequences
 from recsys.errors import ConfigError, NotEnoughData
 from recsys.predictors.session import attention
 from recsys.predictors.session.attention import AttentionParams, Draws, learn_attention
-from recsys.predictors.session.attention_lessons import Lessons
+from recsys.predictors.session.attention_lessons import Batch, Lessons
 from recsys.serving.continuing.attention import Attention
 from recsys.serving.continuing.model import NextItems
 
@@ -52,7 +53,7 @@ def test_numpy_computes_what_jax_does(learned: Attention):
     weights = {name: jax.numpy.asarray(values) for name, values in learned.weights.items()}
     weights["log_sharpness"] = jax.numpy.log(weights.pop("sharpness"))
     session = np.random.default_rng(5).integers(len(LETTERS), size=8)
-    trained = np.asarray(jax.jit(scores)(weights, session[None]))
+    trained = np.asarray(jax.jit(scores)(weights, Batch(session[None], session[None], np.zeros((1, 8), np.int32))))
     for events, said in enumerate(trained, start=1):
         columns, served = learned.score(session[:events])
         assert np.log(served) == pytest.approx(said - np.log(np.exp(said).sum()), abs=1e-4)
@@ -73,14 +74,19 @@ def test_it_stops_when_the_latest_sessions_are_told_no_better():
 def test_every_event_is_learned_from_once_however_long_its_session():
     past = Sequences.of_lists(["abcde", "f", "gh", "abcabcabcabc"])
     batches = list(Lessons.of(past, longest=4).batches(8, np.random.default_rng(1)))
-    pairs = sorted(
-        LETTERS[before] + LETTERS[after]
+    assert {values.shape for batch in batches for values in batch} == {(2, 4)}
+    events = [
+        (LETTERS[before] + LETTERS[after], whose, row)
         for batch in batches
-        for before, after, counted in zip(*(values.ravel() for values in batch), strict=True)
-        if counted
-    )
-    assert pairs == sorted(["ab", "bc", "cd", "de", "gh", *["ab", "bc", "ca"] * 3, "ab", "bc"])
-    assert {batch.before.shape for batch in batches} == {(2, 4), (8, 1)}
+        for row in range(2)
+        for before, after, whose in zip(*(values[row] for values in batch), strict=True)
+        if whose >= 0
+    ]
+    pairs = ["ab", "bc", "cd", "de", "gh", *["ab", "bc", "ca"] * 3, "ab", "bc"]
+    assert sorted(pair for pair, _, _ in events) == sorted(pairs)
+    for (pair, whose, row), (later, whose_later, row_later) in itertools.pairwise(events):
+        if whose == whose_later:
+            assert (pair[1], row) == (later[0], row_later)
 
 
 def test_drawn_items_stand_for_all():

@@ -44,6 +44,14 @@ def test_sessions_read_together_are_read_as_each_alone():
         assert read(np, weights, weights["items"][session]) == pytest.approx(found, abs=1e-5)
 
 
+def test_sessions_in_one_row_do_not_see_each_other():
+    weights = transformer().weights
+    row, whose = np.array([3, 1, 4, 1, 5, 9]), np.array([0, 0, 1, 1, 1, 2])
+    found = read(np, weights, weights["items"][row], whose)
+    alone = np.concatenate([read(np, weights, weights["items"][row[whose == n]]) for n in range(3)])
+    assert found == pytest.approx(alone, abs=1e-5)
+
+
 def test_chances_are_of_all_items_and_the_newest_items_are_looked_at():
     scorer = transformer()
     session = np.array([3, 1, 4, 1, 5, 9, 2, 6])
