@@ -12,7 +12,9 @@ from time import perf_counter
 from typing import Any, Final
 
 import asyncpg
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from web_service.watched_send import WatchedSend
 
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
 """Of the request that is being answered; None outside of requests."""
@@ -75,19 +77,11 @@ class Journal:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = perf_counter()
-        status = 0
-
-        async def send_and_look(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        began, watched = perf_counter(), WatchedSend(send)
         try:
-            await self._app(scope, receive, send_and_look)
+            await self._app(scope, receive, watched)
         finally:
-            REQUESTS.info("answered", extra={"request": _fields(scope, status, perf_counter() - began)})
+            REQUESTS.info("answered", extra={"request": _fields(scope, watched.status, perf_counter() - began)})
 
 
 def _fields(scope: Scope, status: int, seconds: float) -> dict[str, Any]:

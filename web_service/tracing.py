@@ -17,7 +17,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recsys.serving.postgres_release import PostgresRelease
 from recsys.serving.snapshot.release import SnapshotRelease
@@ -26,6 +26,7 @@ from web_service.impressions import ImpressionLog
 from web_service.online_ranking import OnlineRanking
 from web_service.standing import Standing
 from web_service.taking import Taking
+from web_service.watched_send import WatchedSend
 
 Spans = Callable[..., AbstractContextManager[Span]]
 
@@ -87,18 +88,11 @@ class Tracing:
         method = scope["method"]
         with self._span(method, extract(headers), SpanKind.SERVER) as span:
             scope.setdefault("state", {})["trace_id"] = f"{span.get_span_context().trace_id:032x}"
-            status = 0
-
-            async def send_and_look(message: Message) -> None:
-                nonlocal status
-                if message["type"] == "http.response.start":
-                    status = message["status"]
-                await send(message)
-
+            watched = WatchedSend(send)
             try:
-                await self._app(scope, receive, send_and_look)
+                await self._app(scope, receive, watched)
             finally:
-                _describe(span, scope, status)
+                _describe(span, scope, watched.status)
 
 
 def _describe(span: Span, scope: Scope, status: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -65,6 +66,17 @@ def make_context(mlflow_server: Settings, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def context(make_context: Callable[[], StageContext]) -> StageContext:
     return make_context()
+
+
+@pytest.fixture
+def unvisited(createdb: Callable[[], Settings], tmp_path: Path) -> StageContext:
+    """A site that nobody has visited yet; its event log is a folder."""
+    sites = tmp_path / "sites"
+    sites.mkdir()
+    (sites / f"{SITE}.yaml").write_text(YAML.format(site=SITE))
+    settings = createdb().model_copy(update={"recsys_sites_dir": sites, "recsys_data_url": str(tmp_path / "data")})
+    migrate(settings.postgres_dsn())
+    return open_context(settings)
 
 
 def show(context: StageContext, rows: pl.DataFrame) -> None:

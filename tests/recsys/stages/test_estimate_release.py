@@ -8,15 +8,13 @@ import pytest
 
 from recsys import columns as c
 from recsys.errors import NotEnoughData
-from recsys.layout import Settings
 from recsys.releases import files as f
 from recsys.serving.files import RECOMMENDATIONS
-from recsys.serving.migrate import migrate
 from recsys.serving.postgres import transaction
 from recsys.stages import estimate_release
-from recsys.stages.context import StageContext, open_context
+from recsys.stages.context import StageContext
 from recsys.stages.going_live import start_canary
-from tests.recsys.stages.conftest import SITE, YAML
+from tests.recsys.stages.conftest import SITE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USERS = 3000
@@ -26,15 +24,8 @@ CLICKS = {"plain": 0.1, "good": 0.4}
 
 
 @pytest.fixture
-def context(createdb, tmp_path) -> StageContext:
-    sites = tmp_path / "sites"
-    sites.mkdir()
-    (sites / f"{SITE}.yaml").write_text(YAML.format(site=SITE))
-    settings: Settings = createdb().model_copy(
-        update={"recsys_sites_dir": sites, "recsys_data_url": str(tmp_path / "data")}
-    )
-    migrate(settings.postgres_dsn())
-    return open_context(settings)
+def context(unvisited) -> StageContext:
+    return unvisited
 
 
 def release(context: StageContext, name: str, first: list[str], propensities: list[float] | None = None) -> None:

@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 
 from recsys.errors import ConfigError, ExperimentError
-from recsys.layout import Settings
 from recsys.serving import experiments
 from recsys.serving.assignment import Assigner
-from recsys.serving.migrate import migrate
 from recsys.serving.postgres import transaction
 from recsys.sites import load_site
 from recsys.stages import change_experiment, judge_experiments
-from recsys.stages.context import StageContext, open_context
-from tests.recsys.stages.conftest import SITE, YAML
+from recsys.stages.context import StageContext
+from tests.recsys.stages.conftest import SITE
 
 DEFINITION = {
     "id": "plain",
@@ -28,16 +26,8 @@ DEFINITION = {
 
 
 @pytest.fixture
-def context(createdb, tmp_path) -> StageContext:
-    """A site that nobody has visited yet; its event log is a folder."""
-    sites = tmp_path / "sites"
-    sites.mkdir()
-    (sites / f"{SITE}.yaml").write_text(YAML.format(site=SITE))
-    settings: Settings = createdb().model_copy(
-        update={"recsys_sites_dir": sites, "recsys_data_url": str(tmp_path / "data")}
-    )
-    migrate(settings.postgres_dsn())
-    return open_context(settings)
+def context(unvisited) -> StageContext:
+    return unvisited
 
 
 def declare(context: StageContext, text: str) -> None:
