@@ -1,5 +1,7 @@
 """The session endpoint gives what the live session model says, best first, and never less than it gave without one."""
 
+import time
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -18,6 +20,7 @@ from recsys.serving.postgres import transaction
 from recsys.serving.snapshot.release import SnapshotRelease
 from recsys.testing.small_release import CATALOGUE, NOON, SITE, UNAVAILABLE, write_small_release
 from tests.web_service.conftest import SHOP, as_web, publish_release, running, until
+from tests.web_service.faulty import Line
 from web_service.app import create_app
 
 KNOWN = CATALOGUE[:10]
@@ -237,6 +240,22 @@ def test_a_model_that_cannot_be_read_leaves_what_is_similar(clients, shop, folde
             answer = ask(client, "i02", "i01", k=4)
             assert [item["item_id"] for item in answer["items"]][:2] == ["i08", "i07"]
             assert "model_version" not in answer
+
+
+def test_a_session_goes_on_while_postgres_is_silent(shop, live):
+    model = live("session-1")
+    with Line(shop).open() as line:
+        app = create_app(line.through(as_web(shop)).model_copy(update={"recsys_snapshot_users": 100}))
+        with running(shop, app) as client:
+            until(lambda: isinstance(app.state.services.standing.reader(SITE), SnapshotRelease))
+            until(lambda: said(ask(client, "i01", k=3)) == expected(model, "i01", k=3))
+            line.silent = True
+            for _ in range(10):
+                started = time.monotonic()
+                assert said(ask(client, "i01", k=3)) == expected(model, "i01", k=3)
+                assert time.monotonic() - started < 1
+                time.sleep(0.1)
+            line.silent = False
 
 
 def test_what_was_shown_says_which_model_it_was(clients, live, shop):
