@@ -4,6 +4,7 @@ News go through one NOTIFY channel, one message for each event, written in the t
 hears of exactly what is durable, and hears it within milliseconds, whichever worker of whichever host took it in.
 """
 
+import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ NEWS: Final = "recsys_news"
 """Postgres NOTIFY channel. The payload is a JSON object: ``kind``, ``site`` and what ``heed`` reads.
 
 ``{"kind": "changed", "site": …}`` is for those who change the tables by hand: every worker reads the site again."""
+AT_ONCE: Final = 200
+"""Events that are put into memory before requests have their turn: some milliseconds."""
 _WANTED: Final = """
 SELECT site, release_id, as_of, created_at FROM recsys.release
 WHERE published AND surface = $1 AND (state IN ('gated', 'canary', 'live')
@@ -87,15 +90,17 @@ async def running_experiments(database: asyncpg.Pool | asyncpg.Connection, surfa
 
 
 async def read_told(database: asyncpg.Pool | asyncpg.Connection, release: ReleaseKey) -> Told:
-    """Everything the site was told that counts for the release, or for a later one."""
+    """Everything the site was told that counts for the release, or for a later one; requests are answered meanwhile."""
     told = Told(since=release)
     since = (release.site, release.as_of - LOOK_BACK, release.created_at - LOOK_BACK)
     rows = await database.fetch(_COUNTING, *since, MOST_KEPT)
     told.everyone = len(rows) < MOST_KEPT
     for user_id, at in await database.fetch(_FORGOTTEN, release.site):
         told.forget(user_id, at)
-    for event_id, user_id, item_id, event_type, *times in reversed(rows):
+    for place, (event_id, user_id, item_id, event_type, *times) in enumerate(reversed(rows)):
         told.event(user_id, SeenEvent(event_id, intern(item_id), intern(event_type), *times))
+        if place % AT_ONCE == 0:
+            await asyncio.sleep(0)
     for item_id, *times in await database.fetch(_OFF_SALE, release.site):
         told.item(item_id, OffSale(*times))
     return told

@@ -33,10 +33,6 @@ class SeenEvent:
     timestamp: datetime
     received_at: datetime
 
-    def counts_for(self, release: ReleaseKey) -> bool:
-        """Whether the release is answered with a view to this event."""
-        return self.timestamp >= release.as_of - LOOK_BACK or self.received_at >= release.created_at - LOOK_BACK
-
 
 @dataclass(slots=True)
 class Activity:
@@ -82,7 +78,7 @@ class Told:
         if user_id in self._elsewhere:
             return
         events = self._events.setdefault(user_id, [])
-        if any(event.event_id == known.event_id for known in events):
+        if event.event_id in [known.event_id for known in events]:
             return
         insort(events, event, key=_age)
         self.events += 1
@@ -98,7 +94,7 @@ class Told:
             return
         self.since = since
         for user_id, events in list(self._events.items()):
-            events[:] = [event for event in events if event.counts_for(since)]
+            events[:] = _counting(events, since)
             if not events:
                 del self._events[user_id]
         self.events = sum(map(len, self._events.values()))
@@ -135,7 +131,7 @@ class Told:
         known = self._events.get(user_id, [])
         if not known and (user_id in self._elsewhere or not self.everyone):
             return None
-        counting = [event for event in known if event.counts_for(release)]
+        counting = _counting(known, release)
         bought = frozenset([event.item_id for event in counting if event.event_type == bought_by])
         return Activity(counting[:events], bought, frozenset([event.item_id for event in counting]))
 
@@ -152,6 +148,14 @@ class Told:
     def _leave_to_postgres(self, user_id: UserId) -> None:
         self.events -= len(self._events.pop(user_id))
         self._elsewhere.add(user_id)
+
+
+def _counting(events: Sequence[SeenEvent], release: ReleaseKey) -> Sequence[SeenEvent]:
+    """Those of a user's events, newest first, with a view to which the release is answered."""
+    happened, came = release.as_of - LOOK_BACK, release.created_at - LOOK_BACK
+    if not events or events[-1].timestamp >= happened:  # the oldest counts, so all do
+        return events
+    return [event for event in events if event.timestamp >= happened or event.received_at >= came]
 
 
 def _age(event: SeenEvent) -> tuple[float, float, EventId]:
