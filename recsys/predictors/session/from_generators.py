@@ -44,6 +44,9 @@ class NeighboursParams(Likeness):
     "Each step between an item and what matched in its session lets it count this much; 1: distance does not matter."
 
 
+STAN: Final = NeighboursParams(matched_power=0.0, age_decay=0.1, distance_decay=0.6)
+
+
 class VectorsParams(SkipGram):
     """Size of the vectors, what company means, and how a session asks."""
 

@@ -5,6 +5,8 @@ anew from everything.
 """
 
 import tempfile
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,8 +16,10 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from recsys.candidates.sequences import Sequences
+from recsys.predictors.session.from_generators import STAN, NeighboursParams, learn_neighbours
 from recsys.predictors.session.mixture import MixtureParams, learn_mixture
 from recsys.predictors.trees import settled_model
+from recsys.serving.continuing.best import best_first, settled
 from recsys.serving.continuing.model import LONGEST
 from recsys.serving.continuing.ranked import Evidence, Ranked
 from recsys.serving.continuing.scorer import SessionScorer
@@ -25,7 +29,9 @@ LATE: Final = 0.05
 VALID_SHARE: Final = 0.1
 """Share of the lessons that say when the trees stop."""
 FEWEST_LESSONS: Final = 200
-"""With fewer the mixture decides alone."""
+"""With fewer there are no trees."""
+FIRST: Final = 20
+ALONE: Final = {"V-SKNN": NeighboursParams(), "STAN": STAN}
 PATIENCE: Final = 30
 THREADS: Final = 2
 """Fixed, so that the same sessions give the same model on any machine."""
@@ -49,15 +55,21 @@ class RankedParams(MixtureParams):
 
 
 def learn_ranked(past: Sequences, params: RankedParams, rng: np.random.Generator) -> SessionScorer:
-    """The trees with their mixture; the mixture alone where there is too little to learn from."""
+    """The trees with their mixture; where there is too little to learn from, what did best on it alone.
+
+    That is the mixture, V-SKNN or STAN, by the mean reciprocal rank of what came next; of equals the first.
+    """
     first = round(len(past) * (1 - params.taught_share))
-    rows, labels, sizes = _lessons(
-        _evidence(past.between(0, first), params, rng), past.between(first, len(past)), params, rng
-    )
-    evidence = _evidence(past, params, rng)
+    earlier, held = past.between(0, first), past.between(first, len(past))
+    evidence = _evidence(earlier, params, rng)
+    held = held.taken((evidence.facts[:, 0] > 0)[held.columns])
+    drawn = _drawn(held, params.lessons, rng)
+    rows, labels, sizes = _lessons(evidence, held, drawn, params, rng)
     if len(sizes) < FEWEST_LESSONS:
-        return evidence.mixture
-    return Ranked(evidence, _trees(rows, labels, sizes, params, seed=int(rng.integers(2**31))))
+        alone = {"mixture": evidence.mixture} | {name: learn_neighbours(earlier, ALONE[name], rng) for name in ALONE}
+        best = max(alone, key=lambda name: _mean_reciprocal_rank(alone[name], held, drawn))
+        return learn_neighbours(past, ALONE[best], rng) if best in ALONE else learn_mixture(past, params, rng)
+    return Ranked(_evidence(past, params, rng), _trees(rows, labels, sizes, params, seed=int(rng.integers(2**31))))
 
 
 def item_facts(past: Sequences) -> NDArray[np.float32]:
@@ -82,20 +94,37 @@ def _evidence(past: Sequences, params: RankedParams, rng: np.random.Generator) -
     return Evidence(learn_mixture(past, params, rng), item_facts(past), params.candidates)
 
 
+def _drawn(held: Sequences, at_most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Events that something of their session precedes, in their order."""
+    ends = np.setdiff1d(np.arange(len(held.columns)), held.starts)
+    return np.sort(rng.permutation(ends)[:at_most])
+
+
+def _before(held: Sequences, drawn: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], np.int64]]:
+    """For each of the events ``drawn`` what precedes it in its session, and its own column."""
+    owner = held.owner
+    for end in drawn:
+        yield held.columns[max(held.starts[owner[end]], end - LONGEST) : end], held.columns[end]
+
+
+def _mean_reciprocal_rank(scorer: SessionScorer, held: Sequences, drawn: NDArray[np.int64]) -> float:
+    """Of the events ``drawn``, after what precedes them; 0 beyond the first FIRST."""
+    total = 0.0
+    for session, truth in _before(held, drawn):
+        columns, scores = scorer.score(session)
+        best = islice(best_first(columns, settled(scores), at_once=FIRST), FIRST)
+        total += next((1 / place for place, (column, _) in enumerate(best, start=1) if column == truth), 0.0)
+    return total / max(len(drawn), 1)
+
+
 def _lessons(
-    evidence: Evidence, held: Sequences, params: RankedParams, rng: np.random.Generator
+    evidence: Evidence, held: Sequences, drawn: NDArray[np.int64], params: RankedParams, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.int64]]:
     """Rows of candidates, which of them came next, and the rows of each lesson; those that hold no answer are left."""
-    known = evidence.facts[:, 0] > 0
-    held = held.taken(known[held.columns])
-    ends = np.setdiff1d(np.arange(len(held.columns)), held.starts)  # every event but the first of each session
-    drawn = np.sort(rng.permutation(ends)[: params.lessons])
-    owner = held.owner
     tables, labels = [np.empty((0, 0), dtype=np.float32)], [np.empty(0, dtype=bool)]
-    for end in drawn:
-        session = held.columns[max(held.starts[owner[end]], end - LONGEST) : end]
+    for session, truth in _before(held, drawn):
         columns, table, _ = evidence.table(session)
-        right = columns == held.columns[end]
+        right = columns == truth
         if right.any():
             taught = right | (rng.random(len(columns)) < params.negative_share)
             tables.append(table[taught])

@@ -10,6 +10,7 @@ import numpy as np
 from recsys.candidates.sequences import Sequences
 from recsys.events.quality.report import Check
 from recsys.predictors.session.checks import session_checks
+from recsys.predictors.session.from_generators import STAN
 from recsys.predictors.session.kinds import learn
 from recsys.predictors.table_checks import require_passed
 from recsys.serving.continuing.model import NextItems
@@ -32,7 +33,7 @@ BASELINES: Final[Mapping[str, Rival]] = {
         {"position_decay": 0.0, "window": 1, "backward": 0.0, "popularity_power": 0.0, "shrinkage": 0.0},
     ),
     "V-SKNN": Rival("neighbours", {}),
-    "STAN": Rival("neighbours", {"matched_power": 0.0, "age_decay": 0.1, "distance_decay": 0.6}),
+    "STAN": Rival("neighbours", STAN.model_dump()),
 }
 """What a model has to beat. The last item's next: what followed it most often, the session otherwise unseen."""
 
