@@ -15,7 +15,8 @@ TUNE_PARAMS: Final = {
         type=["null", "array"],
         items={"type": "string"},
         title="Parts",
-        description="Kinds of generators, ranker, or candidates (those on trial). Empty: all but candidates.",
+        description="Kinds of generators, ranker, candidates (those on trial), intent, ctr or session. "
+        "Empty: all generators and the ranker.",
     ),
 }
 """What the UI asks for when a search is started by hand."""

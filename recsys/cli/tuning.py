@@ -1,4 +1,4 @@
-"""``recsys tune``: better parameters for a site's generators and ranker."""
+"""``recsys tune``: better parameters for a site's generators, ranker and predictors."""
 
 from typing import Annotated
 
@@ -18,7 +18,8 @@ def tune(
     part: Annotated[
         list[str] | None,
         typer.Option(
-            help="A kind of generator, ranker, or candidates; may be given again. Default: all but candidates."
+            help="A kind of generator, ranker, candidates, intent, ctr or session; may be given again. "
+            "Default: all generators and the ranker."
         ),
     ] = None,
     trials: Annotated[int | None, typer.Option(min=2, help="Default: the site's tuning.trials.")] = None,

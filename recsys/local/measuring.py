@@ -17,6 +17,7 @@ from prometheus_client.core import GaugeMetricFamily as Gauge
 from recsys.datasets.blobs import open_blobs
 from recsys.datasets.reports import Reports
 from recsys.errors import RecsysError
+from recsys.evaluation.drift.predictors import Compared
 from recsys.evaluation.drift.report import DriftReport
 from recsys.layout import Settings
 from recsys.local.airflow_api import FINISHED, AirflowApi, Run
@@ -134,7 +135,7 @@ def of_predictors(settings: Settings) -> Iterator[Gauge]:
     rows = Gauge("recsys_predictor_rows", "Rows since the training that were looked at.", labels=["site", "surface"])
     became = Gauge(
         "recsys_predictor_outcome",
-        "What became of predictions: gain, calibration, auc; mean, low and high of the interval.",
+        "What became of predictions: gain, calibration, auc, mrr; mean, low and high of the interval.",
         labels=["site", "surface", "metric", "bound"],
     )
     for site, report in _drift_reports(settings):
@@ -142,15 +143,15 @@ def of_predictors(settings: Settings) -> Iterator[Gauge]:
             key = [site, predictor.surface]
             for check in predictor.checks:
                 alarm.add_metric([*key, check.name], 0 if check.passed else 1)
-            if (compared := predictor.compared) is None:
-                continue
-            rows.add_metric(key, compared.rows)
-            said.add_metric(key, compared.predictions.psi)
-            for name, change in list(compared.features.items())[:FARTHEST]:
-                feature.add_metric([*key, name], change.psi)
-            for metric, interval in compared.outcome.intervals.items():
+            for metric, interval in predictor.intervals.items():
                 for bound, value in interval.model_dump().items():
                     became.add_metric([*key, metric, bound], value)
+            if (found := predictor.found) is not None:
+                rows.add_metric(key, found.rows)
+            if isinstance(found, Compared):
+                said.add_metric(key, found.predictions.psi)
+                for name, change in list(found.features.items())[:FARTHEST]:
+                    feature.add_metric([*key, name], change.psi)
     yield from (alarm, feature, said, rows, became)
 
 

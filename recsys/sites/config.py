@@ -31,6 +31,7 @@ from recsys.sites.predictor_policy import PredictorsPolicy
 from recsys.sites.ranker_policy import RankerPolicy
 from recsys.sites.reranking_policy import RerankingPolicy
 from recsys.sites.table_policy import Share, TablePolicy
+from recsys.sites.tuned_predictors import tuned_predictors
 from recsys.sites.tuning_policy import TuningPolicy
 from recsys.types import Frozen
 
@@ -307,7 +308,7 @@ class SiteConfig(Frozen):
         return tuple(spec for spec in self.candidates_on_trial if not self.proposes(spec.kind))
 
     def tuned(self, winner: Mapping[str, Mapping[str, Any]]) -> "SiteConfig":
-        """The same site with other parameters, by kind of generator or ``ranker``; parts it has not are left out.
+        """The same site with other parameters, by kind of generator, ``ranker`` or predictor; others are left out.
 
         Of the part ``candidates``, ``on_trial`` adds the generators on trial.
         """
@@ -317,7 +318,8 @@ class SiteConfig(Frozen):
             for spec in (*self.candidates, *taken)
         )
         ranker = RankerPolicy.model_validate({**self.ranker.model_dump(), **winner.get("ranker", {})})
-        return self.model_copy(update={"candidates": candidates, "ranker": ranker})
+        predictors = tuned_predictors(self.predictors, winner)
+        return self.model_copy(update={"candidates": candidates, "ranker": ranker, "predictors": predictors})
 
     def proposes(self, kind: str) -> bool:
         """Whether a generator of this kind is among the site's candidates."""

@@ -26,6 +26,10 @@ class PredictorDriftPolicy(Frozen):
     "How far the log-loss must be below that of the base rate, as a share of the latter."
     max_auc_drop: Share = 0.1
     "How far the AUC may fall below what it was before the predictor went live."
+    max_mrr_drop: Share = 0.3
+    "How much of its MRR@20 a model of next items may have lost, as a fraction of what it was before it went live."
+    max_unknown_items: Share = 0.3
+    "Largest share of the events of sessions whose item that model does not know."
     max_age_hours: NonNegativeFloat = 168.0
     "Largest age of what the predictor knows."
     retrain: bool = True

@@ -41,11 +41,11 @@ class TuningPolicy(Frozen):
     method: Literal["tpe", "grid"] = "tpe"
     "tpe: a sequential search by Optuna; grid: every combination."
     objective: str = Field(default="mrr@10", pattern=r"^(recall|precision|hit_rate|ndcg|mrr|map)@(10|20)$")
-    "What is made as large as possible, on windows before the evaluation window."
+    "What is made as large as possible for recommendations, on windows before the evaluation window."
     trials: PositiveInt = 30
     "Combinations tried per part by tpe, the site's own parameters first; of a grid all are tried."
     windows: PositiveInt = 2
-    "Validation windows of evaluation_days each, one before the other; a trial that is bad on the first is pruned."
+    "Validation windows of evaluation_days each, of predictors a fifth of their rows; one bad on the first is pruned."
     parts: dict[str, TunedPart] = Field(default_factory=dict)
     "What is varied, by kind of generator or ranker; a part left out has the ranges that ship with it."
     use_winner: bool = True

@@ -48,7 +48,7 @@ class RowsOf(Protocol):
 def of_intent(context: StageContext, log: Log, folder: Path, *, trained: datetime, until: datetime) -> SeenRows | None:
     """Beginnings of the sessions that began since, and are over."""
     model = PurchaseIntent.load(folder)
-    since = max(trained, _first(log, until))
+    since = max(trained, first_looked_at(log, until))
     sessions = read_sessions(log.interactions, log.item_updates, model.rules, until=until, since=since)
     if not sessions:
         return None
@@ -66,7 +66,7 @@ def of_ctr(context: StageContext, log: Log, folder: Path, *, trained: datetime, 
     model, policy = ClickProbability.load(folder), log.site.predictors.ctr
     if policy is None or policy.path is not None or not set(model.columns) <= set(policy.columns):
         return None
-    since = max(trained - timedelta(hours=policy.label_hours), _first(log, until))
+    since = max(trained - timedelta(hours=policy.label_hours), first_looked_at(log, until))
     shown = pl.concat([log.impressions, context.impressions(log.site.site, since, until)])
     rows = impression_rows(shown, log.interactions, log.item_updates, as_of=until, policy=policy)
     later = rows.filter(pl.col(c.TIMESTAMP) >= since)
@@ -76,7 +76,8 @@ def of_ctr(context: StageContext, log: Log, folder: Path, *, trained: datetime, 
     return seen_impressions(model, some, policy.label)
 
 
-def _first(log: Log, until: datetime) -> datetime:
+def first_looked_at(log: Log, until: datetime) -> datetime:
+    """Nothing earlier is looked at."""
     return until - timedelta(days=log.site.drift.predictors.days)
 
 

@@ -48,9 +48,9 @@ def run(
         NotEnoughData: nothing was committed, or nothing succeeded, or everything.
     """
     context = context or open_context()
-    config = context.site(site)
+    config = context.tuned_site(site)
     as_of = as_of or _end(context, site)
-    log = _log(context, config, as_of)
+    log = read_log(context, config, as_of)
     with tempfile.TemporaryDirectory() as name:
         contest = CONTESTS[surface](config, log, as_of, _live_model(context, site, surface, Path(name) / "live"))
         made = Path(name) / "made"
@@ -83,7 +83,7 @@ def _end(context: StageContext, site: SiteId) -> datetime:
     return manifests[-1].partition.end
 
 
-def _log(context: StageContext, config: SiteConfig, as_of: datetime) -> Log:
+def read_log(context: StageContext, config: SiteConfig, as_of: datetime) -> Log:
     """The event log, and, where clicks are learned from the site's own impressions, what the web service showed."""
     log = Log.read(context.datasets, config, as_of=as_of, erased=context.erased(config.site))
     policy = config.predictors.ctr

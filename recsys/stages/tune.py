@@ -1,4 +1,4 @@
-"""Better parameters for a site's generators and ranker, on windows before the one that releases are judged on.
+"""Better parameters for a site's generators, ranker and predictors, on windows before what releases are judged on.
 
 A search is planned, its trials are run in rounds (in any order within a round, anywhere), and it is concluded. Each
 step can be done again: a trial that was run is not run twice.
@@ -13,6 +13,7 @@ from recsys.candidates.spaces import SPACES
 from recsys.datasets.store import data_hash
 from recsys.errors import ConfigError, NotEnoughData
 from recsys.evaluation.search import Number, Params, Trial, best, hopeless, planned, range_values, round_of, suggest
+from recsys.predictors.spaces import SPACES as PREDICTOR_SPACES
 from recsys.ranking.space import RANKER
 from recsys.ranking.space import SPACE as RANKER_SPACE
 from recsys.releases.moments import partitions_before
@@ -20,6 +21,7 @@ from recsys.releases.search_tracking import log_search
 from recsys.releases.studies import Plan, Studies, Winner
 from recsys.sites import SiteConfig
 from recsys.stages.context import StageContext, open_context
+from recsys.stages.predictor_objective import SESSION, SURFACES, PredictorObjective, tunable, windows_of
 from recsys.stages.tuning_objective import CANDIDATES, Objective
 from recsys.types import Frozen, SiteId
 
@@ -31,6 +33,7 @@ class TunedPart(Frozen):
     """What one search found."""
 
     part: str
+    objective: str
     study: str
     trials: int
     pruned: int
@@ -45,7 +48,6 @@ class TuningReport(Frozen):
     """What was found; used from the next training on, where the site's ``tuning.use_winner`` says so."""
 
     site: SiteId
-    objective: str
     parts: tuple[TunedPart, ...]
     used: bool
 
@@ -62,8 +64,8 @@ def run(
 
     Args:
         site: which site.
-        parts: kinds of generators, ``ranker``, or ``candidates``: whether the generators on trial are taken; by default
-            the site's generators and then the ranker.
+        parts: kinds of generators, ``ranker``, ``candidates`` (whether the generators on trial are taken), ``intent``,
+            ``ctr`` or ``session``; by default the site's generators and then the ranker.
         trials: instead of the site's ``tuning.trials``.
         context: stores; by default those of the environment.
         progress: told after each trial.
@@ -75,7 +77,7 @@ def run(
     context = context or open_context()
     studies = plans(site=site, parts=parts, trials=trials, context=context)
     for study in studies:
-        objective = Objective(context, site, study)
+        objective = _objective(context, site, study)
         for number in range(study.trials):
             try_out(study, number, objective)
             if progress:
@@ -108,7 +110,7 @@ def _plan(context: StageContext, config: SiteConfig, part: str, trials: int | No
         as_of=as_of,
         space=space,
         trials=count,
-        windows=_windows(config, as_of),
+        windows=windows_of(context, config, part, as_of) if _predicts(part) else _windows(config, as_of),
     )
     Studies(context.blobs, site).put_plan(found)
     return found
@@ -123,10 +125,10 @@ def run_trial(*, site: SiteId, study: str, number: int, context: StageContext | 
     """
     context = context or open_context()
     search = Studies(context.blobs, site).plan(study)
-    return try_out(search, number, Objective(context, site, search))
+    return try_out(search, number, _objective(context, site, search))
 
 
-def try_out(search: Plan, number: int, objective: Objective) -> Trial:
+def try_out(search: Plan, number: int, objective: Objective | PredictorObjective) -> Trial:
     """``run_trial`` with an objective that several trials share."""
     studies, policy = objective.studies, objective.site.tuning
     known = studies.trials(search.study)
@@ -168,6 +170,7 @@ def conclude(*, site: SiteId, studies: Sequence[str], context: StageContext | No
         found.append(
             TunedPart(
                 part=search.part,
+                objective=_metric(config, search.part),
                 study=study,
                 trials=len(trials),
                 pruned=sum(trial.pruned for trial in trials.values()),
@@ -176,30 +179,48 @@ def conclude(*, site: SiteId, studies: Sequence[str], context: StageContext | No
                 params=top.params,
             )
         )
-        log_search(context.tracking_uri, site, search, list(trials.values()), objective=config.tuning.objective)
+        log_search(context.tracking_uri, site, search, list(trials.values()), objective=_metric(config, search.part))
     winner.keep(context.blobs, site)
-    return TuningReport(site=site, objective=config.tuning.objective, parts=tuple(found), used=config.tuning.use_winner)
+    return TuningReport(site=site, parts=tuple(found), used=config.tuning.use_winner)
 
 
 def _parts(config: SiteConfig, asked: Sequence[str]) -> list[str]:
     kinds = [spec.kind for spec in config.candidates]
-    tunable = [kind for kind in kinds if kind in SPACES or kind in config.tuning.parts]
-    known = [*tunable, RANKER]
-    askable = [*known, CANDIDATES] if config.on_trial else known
+    generators = [kind for kind in kinds if kind in SPACES or kind in config.tuning.parts]
+    known = [*generators, RANKER]
+    predicted = {name: policy for name, policy in config.predictors if policy is not None}
+    askable = [*known, *([CANDIDATES] if config.on_trial else []), *predicted]
     for name in (*asked, *config.tuning.parts):
         if name not in askable:
             raise ConfigError(f"tuning: found the part {name!r}, expected one of: {', '.join(askable)}")
-    return list(asked) or known
+    named = {SESSION: f"{SESSION}.{policy.kind}" if (policy := config.predictors.session) else SESSION}
+    return [named.get(name, name) for name in asked] or known
 
 
 def _space(config: SiteConfig, part: str) -> dict[str, tuple[Number, ...]]:
-    if part in config.tuning.parts:
-        told = config.tuning.parts[part]
+    if told := config.tuning.parts.get(part.partition(".")[0]):
         return {name: range_values(*bounds) for name, bounds in zip(told.tune_params, told.tune_ranges, strict=True)}
     if part == CANDIDATES:
         return {"on_trial": (1,)}
-    shipped = RANKER_SPACE if part == RANKER else SPACES[part]
+    shipped = {RANKER: RANKER_SPACE, **SPACES, **PREDICTOR_SPACES}.get(part)
+    if shipped is None:
+        raise ConfigError(
+            f"tuning: found nothing to tune of {part}; name parameters in tuning.parts.{part.partition('.')[0]}"
+        )
     return {name: tuple(values) for name, values in shipped.items()}
+
+
+def _predicts(part: str) -> bool:
+    return part.partition(".")[0] in SURFACES
+
+
+def _metric(config: SiteConfig, part: str) -> str:
+    return tunable(part).objective if _predicts(part) else config.tuning.objective
+
+
+def _objective(context: StageContext, site: SiteId, search: Plan) -> Objective | PredictorObjective:
+    kind = PredictorObjective if _predicts(search.part) else Objective
+    return kind(context, site, search)
 
 
 def _windows(config: SiteConfig, as_of: datetime) -> tuple[tuple[datetime, datetime], ...]:

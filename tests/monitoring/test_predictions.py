@@ -18,7 +18,7 @@ from recsys.datasets.blobs import open_blobs
 from recsys.evaluation.bootstrap import Interval
 from recsys.evaluation.drift.distributions import Change
 from recsys.evaluation.drift.outcomes import Outcome
-from recsys.evaluation.drift.predictors import Compared, PredictorDrift
+from recsys.evaluation.drift.predictors import Compared, Continued, PredictorDrift
 from recsys.evaluation.drift.report import DriftReport
 from recsys.evaluation.gate.check import Check
 from recsys.local import measuring
@@ -38,7 +38,7 @@ HOLDS = Interval(mean=0.7, low=0.6, high=0.8)
 
 @pytest.fixture
 def exporter(createdb, tmp_path) -> CollectorRegistry:
-    """A site whose two predictors are live and were looked at."""
+    """A site whose predictors were looked at."""
     settings = createdb().model_copy(update={"recsys_home": tmp_path, "recsys_data_url": str(tmp_path / "data")})
     dsn = settings.postgres_dsn()
     migrate(dsn)
@@ -55,8 +55,12 @@ def exporter(createdb, tmp_path) -> CollectorRegistry:
         publishing.publish_model(dsn, SITE, surface, files)
         lifecycle.activate(dsn, SITE, surface, AT, by="test", reason="")
         drifted.append(
-            PredictorDrift(surface=surface, release_id=surface, trained_as_of=AT, checks=(check,), compared=compared)
+            PredictorDrift(surface=surface, release_id=surface, trained_as_of=AT, checks=(check,), found=compared)
         )
+    continued = Continued(rows=900, mrr=HOLDS, mrr_before=0.7, unknown_items=0.1)
+    drifted.append(
+        PredictorDrift(surface="session", release_id="s", trained_as_of=AT, checks=(check,), found=continued)
+    )
     report = DriftReport(site=SITE, as_of=AT, checks=(), features={}, scores={}, predictors=tuple(drifted))
     open_blobs(settings.data_url, settings).put(f"drift/{SITE}/newest.json", report.model_dump_json().encode())
     measured, registry = Measured(), CollectorRegistry()

@@ -56,10 +56,7 @@ def outcome(
         groups: rows of one group, such as a user, are not independent.
         rng: draws the groups.
     """
-    _, group = np.unique(groups, return_inverse=True)
-    count = int(group.max()) + 1
-    drawn_groups = (np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(RESAMPLES))
-    draws: list[Floats] = [np.ones(len(labels)), *(times[group].astype(np.float64) for times in drawn_groups)]
+    draws = _draws(groups, rng)
     place = np.unique(said, return_inverse=True)[1]
     both = bool(labels.any() and not labels.all())
     gains = [1 - float(drawn @ losses) / float(drawn @ base_losses) for drawn in draws]
@@ -73,11 +70,24 @@ def outcome(
     )
 
 
+def mean(values: Floats, groups: NDArray[np.int64], *, rng: np.random.Generator) -> Interval:
+    """The mean of at least one value; arguments as of ``outcome``."""
+    return _interval([float(drawn @ values) / float(drawn.sum()) for drawn in _draws(groups, rng)])
+
+
 def auc(labels: Labels, said: Floats) -> float | None:
     """How often a success has the higher probability, of pairs with a failure; ties count half. None without both."""
     if not labels.any() or labels.all():
         return None
     return _weighted_auc(labels, np.unique(said, return_inverse=True)[1], np.ones(len(labels)))
+
+
+def _draws(groups: NDArray[np.int64], rng: np.random.Generator) -> list[Floats]:
+    """How often each row counts: first once, then as often as its group was drawn."""
+    _, group = np.unique(groups, return_inverse=True)
+    count = int(group.max()) + 1
+    drawn = (np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(RESAMPLES))
+    return [np.ones(len(group)), *(times[group].astype(np.float64) for times in drawn)]
 
 
 def _weighted_auc(labels: Labels, place: NDArray[np.int64], weights: Floats) -> float:

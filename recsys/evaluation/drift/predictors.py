@@ -6,7 +6,7 @@ from recsys.evaluation.bootstrap import Interval
 from recsys.evaluation.drift.distributions import Change
 from recsys.evaluation.drift.features import farthest
 from recsys.evaluation.drift.outcomes import Outcome
-from recsys.evaluation.gate.check import Check, at_most, hours, number
+from recsys.evaluation.gate.check import Check, at_most, hours, number, percent
 from recsys.sites.drift_policy import PredictorDriftPolicy
 from recsys.types import Frozen, ReleaseId
 
@@ -24,6 +24,18 @@ class Compared(Frozen):
     "None: there were successes alone then, or none."
 
 
+class Continued(Frozen):
+    """Later sessions, continued by the model of next items that is live."""
+
+    rows: int
+    "Beginnings of sessions."
+    mrr: Interval
+    mrr_before: float
+    "On the sessions that it was judged on before it went live."
+    unknown_items: float
+    "Share of the events whose item it does not know."
+
+
 class PredictorDrift(Frozen):
     """What was found of one predictor."""
 
@@ -31,33 +43,56 @@ class PredictorDrift(Frozen):
     release_id: ReleaseId
     trained_as_of: AwareDatetime
     checks: tuple[Check, ...]
-    compared: Compared | None
+    found: Compared | Continued | None
     "None: there were too few rows, then or since."
 
     @property
     def alarms(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if not check.passed)
 
+    @property
+    def intervals(self) -> dict[str, Interval]:
+        """What became of its predictions, by metric."""
+        if isinstance(self.found, Compared):
+            return self.found.outcome.intervals
+        return {} if self.found is None else {"mrr": self.found.mrr}
 
-def checks(policy: PredictorDriftPolicy, *, age_hours: float, compared: Compared | None) -> list[Check]:
+
+def checks(policy: PredictorDriftPolicy, *, age_hours: float, found: Compared | Continued | None) -> list[Check]:
     """What the policy asks of a predictor; an outcome raises an alarm where its whole interval is beyond the bound.
 
     Args:
         policy: the bounds.
         age_hours: since what the predictor knows ended.
-        compared: what happened since; None: nothing is asked of it.
+        found: what happened since; None: nothing is asked of it.
     """
     age = at_most("the age of what it knows, in hours", age_hours, policy.max_age_hours, hours)
-    if compared is None:
-        return [age]
+    if isinstance(found, Compared):
+        return [age, *_of_rows(policy, found)]
+    return [age] if found is None else [age, *_of_sessions(policy, found)]
+
+
+def _of_rows(policy: PredictorDriftPolicy, compared: Compared) -> list[Check]:
     psi = {name: each.psi for name, each in compared.features.items()}
     ks = {name: each.ks for name, each in compared.features.items()}
     return [
-        age,
         farthest("a feature's drift (PSI)", psi, policy.max_feature_psi),
         farthest("a feature's distance (KS)", ks, policy.max_feature_ks),
         at_most("the predictions' drift (PSI)", compared.predictions.psi, policy.max_prediction_psi),
         *_of_outcome(policy, compared.outcome, compared.auc_before),
+    ]
+
+
+def _of_sessions(policy: PredictorDriftPolicy, found: Continued) -> list[Check]:
+    least = (1 - policy.max_mrr_drop) * found.mrr_before
+    return [
+        at_most("items that it does not know", found.unknown_items, policy.max_unknown_items, percent),
+        Check(
+            name="the MRR@20",
+            passed=found.mrr.high >= least,
+            found=_told(found.mrr),
+            expected=f"at least {number(least)}, {percent(policy.max_mrr_drop)} below that before it went live",
+        ),
     ]
 
 

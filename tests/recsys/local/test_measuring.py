@@ -49,7 +49,7 @@ def shop(createdb, tmp_path):
     became = Outcome(rows=900, log_loss=0.3, base_rate_log_loss=0.5, gain=known, calibration=None, auc=known)
     compared = Compared(rows=900, features=changes, predictions=changes["price"], outcome=became, auc_before=0.7)
     predictor = PredictorDrift(
-        surface="intent", release_id="p1", trained_as_of=AT, checks=(check, held), compared=compared
+        surface="intent", release_id="p1", trained_as_of=AT, checks=(check, held), found=compared
     )
     drift = DriftReport(
         site="demo_shop", as_of=AT, checks=(check,), features=changes, scores={}, predictors=(predictor,)

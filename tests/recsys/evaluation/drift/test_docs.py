@@ -7,7 +7,7 @@ from recsys.evaluation.drift import days, predictors, releases
 from recsys.evaluation.drift.distributions import Change
 from recsys.evaluation.drift.features import checks, score_checks
 from recsys.evaluation.drift.outcomes import Outcome
-from recsys.evaluation.drift.predictors import Compared
+from recsys.evaluation.drift.predictors import Compared, Continued
 from recsys.evaluation.gate.evidence import DataEvidence
 from recsys.sites.drift_policy import DriftPolicy, PredictorDriftPolicy
 
@@ -48,7 +48,9 @@ def test_every_check_of_a_predictor_has_its_line():
     became = Outcome(rows=1, log_loss=0.1, base_rate_log_loss=0.2, gain=known, calibration=known, auc=known)
     same = Change(psi=0.0, ks=0.0)
     compared = Compared(rows=1, features={"f": same}, predictions=same, outcome=became, auc_before=0.5)
-    found = predictors.checks(PredictorDriftPolicy(), age_hours=1.0, compared=compared)
+    found = predictors.checks(PredictorDriftPolicy(), age_hours=1.0, found=compared)
+    continued = Continued(rows=1, mrr=known, mrr_before=0.5, unknown_items=0.0)
+    found += predictors.checks(PredictorDriftPolicy(), age_hours=1.0, found=continued)[1:]
     section = DOCS.read_text(encoding="utf-8").split("\n## Drift\n")[1]
     assert [check.name for check in found if check.name not in section] == []
     assert len(found) == len({name for name in PredictorDriftPolicy.model_fields if name.startswith(("max_", "min_"))})

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from recsys.evaluation.bootstrap import Interval
 from recsys.evaluation.drift.distributions import Change
-from recsys.evaluation.drift.outcomes import Outcome, auc, outcome
-from recsys.evaluation.drift.predictors import Compared, checks
+from recsys.evaluation.drift.outcomes import Outcome, auc, mean, outcome
+from recsys.evaluation.drift.predictors import Compared, Continued, checks
 from recsys.evaluation.drift.reference import Histogram, Reference
 from recsys.sites.drift_policy import PredictorDriftPolicy
 
@@ -84,7 +85,7 @@ def failed(found: Outcome | None, **of) -> list[str]:
     compared = found and Compared(
         rows=found.rows, predictions=NO_DRIFT, outcome=found, **{"features": {"f": NO_DRIFT}, "auc_before": 0.66} | of
     )
-    return [check.name for check in checks(POLICY, age_hours=1.0, compared=compared) if not check.passed]
+    return [check.name for check in checks(POLICY, age_hours=1.0, found=compared) if not check.passed]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -147,8 +148,26 @@ def test_features_and_age_are_told_by_name():
     compared = Compared(
         rows=500, features=far, predictions=far["price"], outcome=looked_at(np.random.default_rng(0)), auc_before=None
     )
-    psi, ks, said = (each for each in checks(POLICY, age_hours=1.0, compared=compared) if not each.passed)
+    psi, ks, said = (each for each in checks(POLICY, age_hours=1.0, found=compared) if not each.passed)
     assert (psi.items, ks.items) == (("price", "hour"), ("price",))
     assert said.name == "the predictions' drift (PSI)"
-    (old,) = checks(POLICY, age_hours=200.0, compared=None)
+    (old,) = checks(POLICY, age_hours=200.0, found=None)
     assert not old.passed
+
+
+def test_sessions_that_go_on_otherwise_and_items_that_are_new_are_told():
+    def failed_with(mrr: Interval, unknown_items: float) -> list[str]:
+        found = Continued(rows=900, mrr=mrr, mrr_before=0.3, unknown_items=unknown_items)
+        return [check.name for check in checks(POLICY, age_hours=1.0, found=found) if not check.passed]
+
+    assert failed_with(Interval(mean=0.2, low=0.18, high=0.22), 0.1) == []
+    assert failed_with(Interval(mean=0.2, low=0.18, high=0.2), 0.1) == ["the MRR@20"]
+    assert failed_with(Interval(mean=0.3, low=0.28, high=0.32), 0.5) == ["items that it does not know"]
+
+
+def test_a_mean_is_as_sure_as_there_are_groups():
+    values, rng = np.repeat([0.0, 1.0, 1.0, 1.0], 100), np.random.default_rng(0)
+    rows, groups = mean(values, np.arange(400), rng=rng), mean(values, np.arange(400) // 100, rng=rng)
+    assert rows.mean == groups.mean == 0.75
+    assert 0.7 < rows.low < rows.high < 0.8
+    assert groups.low < 0.3

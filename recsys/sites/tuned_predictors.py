@@ -1,0 +1,23 @@
+"""Predictors with the parameters that tuning found."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from recsys.sites.predictor_policy import CtrPolicy, IntentPolicy, PredictorsPolicy
+
+
+def tuned_predictors(site: PredictorsPolicy, winner: Mapping[str, Mapping[str, Any]]) -> PredictorsPolicy:
+    """The same with other parameters: of ``intent``, of ``ctr``, of ``session.`` and its kind; others are left out.
+
+    Raises:
+        ValidationError: a value that the parameter may not have, or no such parameter.
+    """
+    intent, ctr, session = site.intent, site.ctr, site.session
+    if intent is not None:
+        intent = IntentPolicy.model_validate({**intent.model_dump(), **winner.get("intent", {})})
+    if ctr is not None:
+        ctr = CtrPolicy.model_validate({**ctr.model_dump(), **winner.get("ctr", {})})
+    if session is not None:
+        params = {**session.params, **winner.get(f"session.{session.kind}", {})}
+        session = session.model_copy(update={"params": params})
+    return PredictorsPolicy(intent=intent, ctr=ctr, session=session)
