@@ -1,12 +1,12 @@
 """Next items of a session on public sets, beside baselines: every contestant is asked as the web service asks.
 
-    python -m benchmarks.predictors.sessions [SET …] [--held] [--cases 20000] [--only NAME …]
+    python -m benchmarks.predictors.sessions [SET …] [--held] [--latest 0] [--cases 20000] [--only NAME …]
 
 Each beginning of each later session asks for its next item over the whole catalogue; the session's own items may come
 again. The later sessions are the published cases (``yoochoose_1_64``, ``nowplaying``), or the last fifth by time
 (``trivago``). With ``--held`` they are the last tenth of what may be learned from, and the rest is learned from:
 parameters and the default were chosen on that, never on the cases themselves. ``--cases`` are drawn evenly, the same
-for all contestants; 0: all. The sets are read from ``RECSYS_REAL_DATA`` (default: ``../shared/data``). Prints Markdown.
+for all contestants; 0: all. With ``--latest`` only so many sessions, the latest, are learned from; 0: all. The sets are read from ``RECSYS_REAL_DATA`` (default: ``../shared/data``). Prints Markdown.
 Seconds are those of the processor, so that a busy machine does not count.
 """
 
@@ -159,6 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*", default=SETS, metavar="SET")
     parser.add_argument("--held", action="store_true")
+    parser.add_argument("--latest", type=int, default=0)
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME")
     options = parser.parse_args()
@@ -166,7 +167,8 @@ def main() -> None:
     for name in options.sets:
         found = trivago(data) if name == "trivago" else published(data, name)
         found = held_back(found) if options.held else found
-        measure(name, found._replace(cases=drawn(found.cases, options.cases)), options.only)
+        found = Sets(found.learned[-options.latest :], drawn(found.cases, options.cases))
+        measure(name, found, options.only)
 
 
 if __name__ == "__main__":

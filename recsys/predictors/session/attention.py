@@ -39,7 +39,7 @@ class AttentionParams(Frozen):
     "Events whose next items are learned in one step."
     learning_rate: PositiveFloat = 0.003
     "Length of the longest steps."
-    epochs: PositiveInt = 10
+    epochs: PositiveInt = 8
     "Most times that every session is read."
     patience: PositiveInt = 2
     "Epochs without a gain after which it stops."
