@@ -6,7 +6,8 @@ Each beginning of each later session asks for its next item over the whole catal
 again. The later sessions are the published cases (``yoochoose_1_64``, ``nowplaying``), or the last fifth by time
 (``trivago``). With ``--held`` they are the last tenth of what may be learned from, and the rest is learned from:
 parameters and the default were chosen on that, never on the cases themselves. ``--cases`` are drawn evenly, the same
-for all contestants; 0: all. With ``--latest`` only so many sessions, the latest, are learned from; 0: all. The sets are read from ``RECSYS_REAL_DATA`` (default: ``../shared/data``). Prints Markdown.
+for all contestants; 0: all. With ``--latest`` only so many sessions, the latest, are learned from; 0: all. The sets
+are read from ``RECSYS_REAL_DATA`` (default: ``../shared/data``). Prints Markdown.
 Seconds are those of the processor, so that a busy machine does not count.
 """
 
