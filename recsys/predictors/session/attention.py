@@ -37,7 +37,7 @@ class AttentionParams(Frozen):
     "Items drawn for a batch to stand for all; a catalogue that has no more is looked at whole."
     batch_events: PositiveInt = 1024
     "Events whose next items are learned in one step."
-    learning_rate: PositiveFloat = 0.003
+    learning_rate: PositiveFloat = 0.006
     "Length of the longest steps."
     epochs: PositiveInt = 8
     "Most times that every session is read."
