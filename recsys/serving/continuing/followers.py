@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LOOKED_AT = 10
+LOOKED_AT = 5
 """Items of a session, the newest, that are asked whether they speak for another."""
 
 

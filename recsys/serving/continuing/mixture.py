@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+ASKED = 2
+"""Parts, the heaviest, that are asked which items of the session speak for another."""
+
+
 class Part(NamedTuple):
     """One of a mixture."""
 
@@ -62,7 +66,7 @@ class Mixture(SessionScorer):
 
         found: list[Sequence[int]] = [()] * len(columns)
         left = np.arange(len(columns))
-        for part in sorted(self.parts, key=lambda part: -part.weight):
+        for part in sorted(self.parts, key=lambda part: -part.weight)[:ASKED]:
             for place, reasons in zip(left.tolist(), part.scorer.because(session, columns[left]), strict=True):
                 found[place] = reasons
             left = np.array([place for place in left.tolist() if not found[place]], dtype=np.int64)
