@@ -137,8 +137,8 @@ class Told:
     faults: list = field(default_factory=list)
     "Connections that were lost, and whatever was not 200 or 202."
 
-    def p99(self, seen):
-        return sorted(seconds for _, seconds in seen)[math.ceil(0.99 * len(seen)) - 1]
+    def quantile(self, share, seen):
+        return sorted(seconds for _, seconds in seen)[math.ceil(share * len(seen)) - 1]
 
     def statuses(self, seen):
         return {status for status, _ in seen}
@@ -146,7 +146,7 @@ class Told:
     def sentence(self):
         slowest = max(seconds for _, seconds in self.replies)
         return (
-            f"{len(self.answers)} answers, p99 {self.p99(self.answers) * 1000:.0f} ms; "
+            f"{len(self.answers)} answers, p99 {self.quantile(0.99, self.answers) * 1000:.0f} ms; "
             f"{len(self.accepted)} events accepted, the slowest after {slowest:.1f} s; {len(self.faults)} failed"
         )
 

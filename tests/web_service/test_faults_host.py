@@ -41,7 +41,7 @@ def test_a_worker_is_killed(own, seconds_of, record_property):  # noqa: F811
     assert lost == []  # every other request was answered
     assert told.statuses(told.answers) == {200}
     assert told.statuses(told.replies) == {202}
-    assert told.p99(told.answers) < 2.0
+    assert told.quantile(seconds_of(0.5, 0.99), told.answers) < 2.0
     assert len(told.faults) <= 5 * seconds_of(2, 10)  # each connection of the dead worker, once
     record_property("outcome", f"{told.sentence()}, all of them connections of the dead; started again at once")
 
