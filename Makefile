@@ -2,7 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+# NEURAL=1 installs what trains networks, too; once installed it stays until `make clean`.
+NEURAL ?= $(if $(wildcard $(VENV)/.installed-neural),1)
+LOCKED := requirements$(if $(NEURAL),-neural).txt
+STAMP := $(VENV)/.installed$(if $(NEURAL),-neural)
 export PYTHONPATH := $(CURDIR):$(CURDIR)/plugins
 # A home that cannot be written to has no room for a package cache.
 export UV_CACHE_DIR ?= $(if $(shell test -w "$$HOME" && echo yes),$(HOME)/.cache/uv,$(CURDIR)/$(VENV)/cache)
@@ -12,11 +15,11 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## the environment, without starting anything
-$(STAMP): requirements.txt pyproject.toml
+$(STAMP): $(LOCKED) pyproject.toml
 	@$(PYTHON) -I recsys/local/preflight.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --no-cache-dir --disable-pip-version-check "uv>=0.9,<1"
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python $(LOCKED)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
@@ -47,9 +50,10 @@ bench-quality: setup ## what is recommended, beside peers and published figures,
 bench-serving: setup ## answers a second, beside an empty route and other servers; needs wrk
 	@exec $(BIN)/python -m benchmarks.serving $(ARGS)
 
-lock: ## compile requirements.txt anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --no-emit-index-url --quiet --output-file requirements.txt
+COMPILE := $(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --quiet
+lock: ## compile requirements.txt and requirements-neural.txt anew from pyproject.toml
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --extra neural --constraint requirements.txt --output-file requirements-neural.txt
 
 clean: ## remove the environment; the platform's data in RECSYS_HOME stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

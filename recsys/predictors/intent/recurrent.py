@@ -124,8 +124,8 @@ def fit_recurrent(
         from recsys.predictors.intent.recurrent_network import beginning, judged, stepping
     except ImportError as fault:
         raise ConfigError(
-            f"found no {fault.name}, expected it for predictors.intent.model: recurrent; install the extra with "
-            "`pip install 'recsys-platform[neural]'`, or leave the model to be trees"
+            f"found no {fault.name}, expected it for predictors.intent.model: recurrent; install it with "
+            "`make setup NEURAL=1`, or leave the model to be trees"
         ) from fault
     for name, sessions in (("learn from", learned), ("hold back", held)):
         if len({session.bought for session in sessions}) < 2:

@@ -78,4 +78,5 @@ def stepping(optimizer: optax.GradientTransformation) -> Callable[[Weights, Any,
         moved: Weights = optax.apply_updates(weights, updates)
         return moved, state
 
-    return jax.jit(step, donate_argnums=(0, 1))
+    compiled: Callable[[Weights, Any, Batch], tuple[Weights, Any]] = jax.jit(step, donate_argnums=(0, 1))
+    return compiled

@@ -70,8 +70,8 @@ def learn_attention(past: Sequences, params: AttentionParams, rng: np.random.Gen
         from recsys.predictors.session.attention_network import ADAM, beginning, finished, ranks, step
     except ImportError as fault:
         raise ConfigError(
-            f"found no {fault.name}, expected it for predictors.session.kind: attention; install the extra with "
-            "`pip install 'recsys-platform[neural]'`, or choose another kind"
+            f"found no {fault.name}, expected it for predictors.session.kind: attention; install it with "
+            "`make setup NEURAL=1`, or choose another kind"
         ) from fault
     cut = round(len(past) * (1 - params.held_share))
     earlier, later = past.between(0, cut), past.between(cut, len(past))

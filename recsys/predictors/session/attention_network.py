@@ -69,7 +69,7 @@ def scores(weights: Weights, batch: Batch) -> jax.Array:
     return found
 
 
-@jax.jit
+@partial(jax.jit)
 def ranks(weights: Weights, batch: Batch) -> jax.Array:
     """Where what came next stands among all items, 1 is best, shape (rows × events,)."""
     found = scores(weights, batch)

@@ -78,6 +78,7 @@ def test_the_same_training_again_is_the_same_release_and_no_worse_than_itself(sh
 
 
 def test_a_recurrent_network_follows_the_trees_through_the_same_gate(shop, intent):
+    pytest.importorskip("jax", reason="the extra neural is not installed")
     with_predictors(shop, intent={"model": "recurrent", "recurrent": {"hidden_size": 8, "epochs": 3, "batch_size": 8}})
     report = train(shop, "intent")
     assert report.state == "live", report.decision.reason

@@ -68,6 +68,7 @@ def later():
 
 @pytest.fixture(scope="module")
 def network(learned, rules):
+    pytest.importorskip("jax", reason="the extra neural is not installed")
     return fit(learned, rules)
 
 
@@ -142,6 +143,7 @@ def test_it_is_the_same_after_it_was_saved_and_trained_again(network, learned, l
 
 
 def test_shuffled_labels_score_as_chance_and_are_refused(learned, later, rules):
+    pytest.importorskip("jax", reason="the extra neural is not installed")
     drawn = np.random.default_rng(5)
 
     def shuffled(sessions):
@@ -171,7 +173,7 @@ def test_lanes_hold_every_session_whole():
 
 def test_without_jax_the_extra_is_named(learned, rules, monkeypatch):
     monkeypatch.setitem(sys.modules, "jax", None)
-    with pytest.raises(ConfigError, match=r"found no jax.*recsys-platform\[neural\]"):
+    with pytest.raises(ConfigError, match=r"found no jax.*make setup NEURAL=1"):
         fit(learned, rules)
 
 

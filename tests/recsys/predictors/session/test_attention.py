@@ -112,7 +112,7 @@ def test_sessions_of_one_item_teach_nothing():
 def test_without_jax_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "jax", None)
     monkeypatch.delitem(sys.modules, f"{attention.__name__}_network", raising=False)
-    with pytest.raises(ConfigError, match=r"found no jax, expected it .*pip install 'recsys-platform\[neural\]'"):
+    with pytest.raises(ConfigError, match=r"found no jax, expected it .*make setup NEURAL=1"):
         learn_attention(circle(50), PARAMS, np.random.default_rng(1))
 
 
