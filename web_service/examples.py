@@ -141,7 +141,7 @@ ANSWERS: Final[Mapping[str, Any]] = {
     "GET /v1/{site}/users": ["u00042", "u00043"],
     "GET /v1/{site}/users/{user_id}/events": [VIEW],
     "DELETE /v1/{site}/users/{user_id}": Erased(user_id="u00042", events=12, impressions=3, slates=2),
-    "GET /v1/{site}/releases": ReleaseList(site=SITE, live=LIVE, releases=(SUMMARY,)),
+    "GET /v1/{site}/releases": ReleaseList(site=SITE, live=LIVE, releases=(SUMMARY,), pointers=(LIVE,)),
     "GET /v1/{site}/releases/audit": ReleaseChanges(site=SITE, changes=(CHANGE,)),
     "GET /v1/{site}/releases/{release_id}": {"release_id": RELEASE, "state": "live", "manifest": {}, "report": {}},
     "GET /v1/{site}/releases/{release_id}/diff": DIFFERENCE,

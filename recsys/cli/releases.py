@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from recsys.cli.lineage import chain
 from recsys.cli.options import AsJson, Reason, Site, operator
 from recsys.cli.printing import print_json, show
+from recsys.serving.contracts import RECOMMENDATIONS, Surface
 
 app = typer.Typer(no_args_is_help=True, help="What is live, what was, and why.")
 
@@ -18,18 +19,23 @@ OtherArgument = Annotated[str, typer.Argument(metavar="OTHER")]
 
 
 @app.command("list")
-def list_releases(site: Site, as_json: AsJson = False) -> None:
+def list_releases(
+    site: Site,
+    surface: Annotated[Surface | None, typer.Option(help="Those that answer this alone.")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Lists the releases of a site, newest first."""
     from recsys.stages import change_release
 
-    found = change_release.listed(site=site)
+    found = change_release.listed(site=site, surface=surface)
     if as_json:
         print_json({"releases": [release.model_dump(mode="json") for release in found]})
         return
-    table = Table(Column("release", no_wrap=True), "state", "as of", "activated", "why", box=None)
+    table = Table(Column("release", no_wrap=True), "surface", "state", "as of", "activated", "why", box=None)
     for release in found:
         table.add_row(
             release.release_id,
+            release.surface,
             release.state,
             f"{release.as_of:%Y-%m-%d %H:%M}",
             f"{release.activated_at:%Y-%m-%d %H:%M}" if release.activated_at else "",
@@ -94,7 +100,7 @@ def canary(release_id: ReleaseArgument, site: Site, reason: Reason = "", as_json
 @app.command("rollback")
 def rollback(
     site: Site,
-    surface: Annotated[str, typer.Option(help="What is answered: recommendations, intent or ctr.")] = "recommendations",
+    surface: Annotated[Surface, typer.Option(help="What is answered.")] = RECOMMENDATIONS,
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:

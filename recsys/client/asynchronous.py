@@ -1,14 +1,14 @@
 """The client for asyncio; the methods are those of ``Client``."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
 from recsys.client import calls
-from recsys.client.calls import Accepted, Call, Event, Forgotten, Told
+from recsys.client.calls import Accepted, Call, Event, Forgotten, Intent, Told
 from recsys.client.errors import Unavailable, error_of
 from recsys.client.retrying import Retrying
 from recsys.serving.contracts import Answer, ItemList
@@ -53,6 +53,24 @@ class AsyncClient:
         """Next items for an anonymous visitor who looked at ``items``, newest last."""
         answer: Answer = await self._send(calls.session(items, wish))
         return answer
+
+    async def intent(self, session: Sequence[str] = (), *, user_id: str | None = None) -> Intent:
+        """How likely a session is to buy: one told by the types of its events, oldest first, or the user's live one.
+
+        NotFound while the site has no live model of it.
+        """
+        answer: Intent = await self._send(calls.intent(session, user_id))
+        return answer
+
+    async def click_probabilities(self, rows: Iterable[Mapping[str, Any]]) -> list[float]:
+        """How likely each raw row is to be clicked, in their order; a thousand go in one request.
+
+        NotFound while the site has no live model of it; InvalidRequest names columns that some row has not.
+        """
+        said: list[float] = []
+        for call in calls.clicks(rows):
+            said += [each["click_probability"] for each in (await self._send(call))["predictions"]]
+        return said
 
     async def similar(self, item_id: str, **wish: Any) -> ItemList:
         """Neighbours of an item, best first."""

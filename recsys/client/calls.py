@@ -14,6 +14,8 @@ MOST_EVENTS: Final = 1000
 """Events of one request."""
 MOST_USERS: Final = 1000
 """Users of one request."""
+MOST_ROWS: Final = 1000
+"""Impressions of one request."""
 TIMEOUT: Final = 5.0
 """Seconds for one attempt, unless the client is told otherwise."""
 
@@ -41,6 +43,13 @@ class Told(TypedDict, total=False):
     event_type: str
     value: float | None
     request_id: str | None
+
+
+class Intent(TypedDict):
+    """How likely a session is to buy, in [0, 1], and what said so."""
+
+    purchase_probability: float
+    model_version: str
 
 
 class Forgotten(TypedDict):
@@ -86,6 +95,17 @@ def batches(user_ids: Sequence[str], wish: Mapping[str, Any]) -> Iterator[Call]:
 def session(items: Sequence[str], wish: Mapping[str, Any]) -> Call:
     """What an anonymous visitor may like next."""
     return Call("GET", "/session", {"items": list(items), **_given(wish)})
+
+
+def intent(session: Sequence[str], user_id: str | None) -> Call:
+    """Whether a session buys: one that is told, or the one that the user is in."""
+    return Call("GET", "/intent", _given({"session": list(session) or None, "user_id": user_id}))
+
+
+def clicks(rows: Iterable[Mapping[str, Any]]) -> Iterator[Call]:
+    """Whether impressions are clicked, in as few requests as may be."""
+    for some in _split(rows, MOST_ROWS):
+        yield Call("POST", "/ctr", body={"rows": some})
 
 
 def similar(item_id: str, wish: Mapping[str, Any]) -> Call:

@@ -154,7 +154,10 @@ class ReleaseList(Frozen):
 
     site: SiteId
     live: LiveRelease | None
+    "What answers recommendations."
     releases: tuple[ReleaseSummary, ...]
+    pointers: tuple[LiveRelease, ...] = ()
+    "What is live, one for each surface that has something live."
 
 
 class ItemFacts(Frozen):

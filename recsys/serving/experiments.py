@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from recsys.errors import ExperimentError, UnknownExperimentError
 from recsys.serving.audit import LIBRARY
-from recsys.serving.contracts import LiveRelease
+from recsys.serving.contracts import RECOMMENDATIONS, LiveRelease
 from recsys.serving.known_releases import lock_release
 from recsys.serving.lifecycle import CHANNEL, activate, become_canary, put_aside
 from recsys.serving.postgres import Cursor, Row, transaction
@@ -71,9 +71,15 @@ def start(dsn: str, experiment: Experiment, at: datetime, *, by: str = LIBRARY, 
     """The experiment runs from now on, at the first step of its ramp; its releases are canaries.
 
     Raises:
-        ExperimentError: the site had one of that name, or one that runs could claim the same users.
+        ExperimentError: it is of another surface than recommendations, the site had one of that name, or one that runs
+            could claim the same users.
         ReleaseError: a release of an arm is unknown, not published, or in a state in which it cannot answer.
     """
+    if experiment.surface != RECOMMENDATIONS:
+        raise ExperimentError(
+            f"site {experiment.site}: found experiment {experiment.id!r} of {experiment.surface}, expected one of "
+            f"{RECOMMENDATIONS}: arms belong to users, and predictors answer whoever asks. Compare them with the gate"
+        )
     with transaction(dsn) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('recsys.experiment'), hashtext(%s))", (experiment.site,))
         known = _records(cursor, experiment.site)

@@ -155,7 +155,7 @@ def start_canary(dsn: str, site: SiteId, release_id: ReleaseId, *, by: str = LIB
     """The release may answer a share of the requests beside the live one; its rows are kept. No pointer moves.
 
     Raises:
-        ReleaseError: unknown, not published, or in a state that cannot become a canary.
+        ReleaseError: unknown, a predictor's, not published, or in a state that cannot become a canary.
     """
     with transaction(dsn) as cursor:
         become_canary(cursor, lock_release(cursor, site, release_id), by=by, reason=reason)
@@ -163,6 +163,11 @@ def start_canary(dsn: str, site: SiteId, release_id: ReleaseId, *, by: str = LIB
 
 def become_canary(cursor: Cursor, release: ReleaseSummary, *, by: str, reason: str) -> None:
     """``start_canary`` in the caller's transaction, which holds the release."""
+    if release.surface != RECOMMENDATIONS:
+        raise ReleaseError(
+            f"release {release.release_id}: found one of {release.surface}, expected one of {RECOMMENDATIONS}, which "
+            "alone have canaries; the gate has compared it with the live one. Activate it, or leave it"
+        )
     _require_published(release)
     _move(cursor, release, "canary", "canary", by=by, reason=reason)
 
@@ -232,7 +237,7 @@ def rollback(
     with transaction(dsn) as cursor:
         live = _lock_pointer(cursor, site, surface)
         if live is None:
-            raise ReleaseError(f"site {site!r} has no live release; there is nothing to roll back")
+            raise ReleaseError(f"site {site!r} has no live release of {surface}; there is nothing to roll back")
         if live.previous is None:
             raise ReleaseError(
                 f"site {site!r}: {live.release_id} has no earlier release with its rows still kept; "

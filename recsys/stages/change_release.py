@@ -22,11 +22,13 @@ from recsys.stages.context import StageContext, open_context
 from recsys.types import ReleaseId, SiteId
 
 
-def listed(*, site: SiteId, context: StageContext | None = None) -> list[ReleaseSummary]:
-    """The site's releases, newest first. Raises UnknownSiteError."""
+def listed(
+    *, site: SiteId, surface: Surface | None = None, context: StageContext | None = None
+) -> list[ReleaseSummary]:
+    """The site's releases, of one surface or of all, newest first. Raises UnknownSiteError."""
     context = context or open_context()
     context.site(site)
-    return lifecycle.releases(context.dsn, site)
+    return lifecycle.releases(context.dsn, site, surface=surface)
 
 
 def shown(*, site: SiteId, release_id: ReleaseId, context: StageContext | None = None) -> dict[str, Any]:

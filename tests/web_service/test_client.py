@@ -14,7 +14,11 @@ from pydantic import SecretStr
 
 from recsys.client import AsyncClient, Client, InvalidRequest, NotFound, NotPermitted, RateLimited, Unavailable, event
 from recsys.client.retrying import Retrying
-from recsys.testing.small_release import SITE
+from recsys.serving.predicting.clicks import ClickProbability
+from recsys.serving.predicting.intent import PurchaseIntent
+from recsys.serving.predicting.session import SessionEvent
+from recsys.testing.small_release import NOON, SITE
+from tests.web_service.conftest import running
 
 QUICK = Retrying(attempts=3, first_pause=0.01)
 
@@ -41,6 +45,35 @@ def test_it_asks_everything(shop_client):
     assert ids(shop_client.popular(category="books")) != ids(shop_client.popular())
     answers = shop_client.recommendations_for(["anna", "stranger", "one_item"], k=2)
     assert [answer["user_id"] for answer in answers] == ["anna", "stranger", "one_item"]
+
+
+def test_it_asks_for_predictions(predicting_shop):
+    """A thousand impressions go in one request."""
+    intent, ctr = (
+        kind.load(predicting_shop.recsys_home / name)
+        for kind, name in ((PurchaseIntent, "intent"), (ClickProbability, "ctr"))
+    )
+    row = {"timestamp": NOON.isoformat(), "item_id": "i01", "position": 1, "category": None, "price": 5}
+    rows = [row | {"user_id": f"user-{number}", "slate_size": 10} for number in range(1001)]
+
+    async def asked(url):
+        async with AsyncClient(url, SITE) as made:
+            return await made.intent(["view", "cart"]), await made.click_probabilities(rows[:3])
+
+    with running(predicting_shop) as http, Client(str(http.base_url), SITE, retrying=QUICK) as client:
+        said = client.intent(["view", "cart"])
+        expected = intent.predict([[SessionEvent("view"), SessionEvent("cart")]])[0]
+        assert said == {"purchase_probability": expected, "model_version": intent.version}
+        assert client.intent(user_id="nobody") == client.intent()
+        assert client.click_probabilities(iter(rows)) == ctr.predict(rows).tolist()
+        with pytest.raises(InvalidRequest, match="price"):
+            client.click_probabilities([{name: value for name, value in rows[0].items() if name != "price"}])
+        assert asyncio.run(asked(str(http.base_url))) == (said, ctr.predict(rows[:3]).tolist())
+
+
+def test_without_a_model_there_is_nothing_to_predict_with(shop_client):
+    with pytest.raises(NotFound, match="no live model of intent"):
+        shop_client.intent(["view"])
 
 
 def test_it_tells_events_that_count_once(shop_client, rows):

@@ -1,6 +1,9 @@
+from datetime import timedelta
+
 import pytest
 
-from recsys.testing.small_release import SITE
+from recsys.serving import publishing
+from recsys.testing.small_release import NOON, SITE
 
 RELEASES = f"/v1/{SITE}/releases"
 
@@ -37,6 +40,41 @@ def test_changes_stand_in_the_audit_with_who_and_why(two):
         ("second", "rollback", "retired", "rolled back to first: complaints"),
     ]
     assert {each["changed_by"] for each in told} == {"no key, from 127.0.0.1"}
+
+
+@pytest.fixture
+def predictors(two, shop, tmp_path):
+    """Two releases of purchase intent beside the shop's, the second one live."""
+    dsn = shop.postgres_dsn()
+    (tmp_path / "predictor.json").write_text("{}")
+    for release_id in ("intent-1", "intent-2"):
+        publishing.record_release(dsn, SITE, release_id, as_of=NOON, at=NOON, state="gated", surface="intent")
+        publishing.publish_model(dsn, SITE, release_id, tmp_path)
+        publishing.activate(dsn, SITE, release_id, NOON + timedelta(hours=int(release_id[-1])))
+    return two
+
+
+def test_each_surface_is_shown_and_rolled_back_by_itself(predictors):
+    def live():
+        found = predictors.get(RELEASES).json()
+        assert found["live"]["release_id"] == "second"
+        return {each["surface"]: each["release_id"] for each in found["pointers"]}
+
+    assert live() == {"intent": "intent-2", "recommendations": "second"}
+    rolled = predictors.post(f"{RELEASES}/rollback", json={"surface": "intent", "reason": "too sure"}).json()
+    assert (rolled["surface"], rolled["release_id"]) == ("intent", "intent-1")
+    assert live() == {"intent": "intent-1", "recommendations": "second"}
+    told = predictors.get(f"{RELEASES}/audit", params={"limit": 1}).json()["changes"]
+    assert (told[0]["release_id"], told[0]["reason"]) == ("intent-1", "too sure")
+    assert predictors.post(f"{RELEASES}/intent-2/activate").json()["surface"] == "intent"
+    assert live()["intent"] == "intent-2"
+    some = predictors.get(RELEASES, params={"surface": "intent"}).json()["releases"]
+    assert {each["release_id"] for each in some} == {"intent-1", "intent-2"}
+    assert predictors.post(f"{RELEASES}/intent-2/retire").status_code == 409
+    assert predictors.post(f"{RELEASES}/intent-1/canary").status_code == 409
+    assert predictors.post(f"{RELEASES}/rollback", json={"surface": "ctr"}).status_code == 409
+    wrong = predictors.post(f"{RELEASES}/rollback", json={"surface": "slates"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "surface")
 
 
 def test_rows_are_dropped_never_those_that_serve(two):

@@ -3,16 +3,25 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query
+from fastapi import APIRouter, BackgroundTasks, Body, Depends, Path, Query
+from pydantic import Field
 
 from recsys.events.model import Id
 from recsys.serving import lifecycle, retirement
 from recsys.serving.audit import changes
 from recsys.serving.comparing import difference
-from recsys.serving.contracts import LiveRelease, ReleaseChanges, ReleaseDifference, ReleaseList, ReleaseSummary
+from recsys.serving.contracts import (
+    RECOMMENDATIONS,
+    LiveRelease,
+    ReleaseChanges,
+    ReleaseDifference,
+    ReleaseList,
+    ReleaseSummary,
+    Surface,
+)
 from web_service.auth import Guarded, needs
 from web_service.examples import BEFORE, RELEASE
-from web_service.operating import ADMIN, Who, Why, rare_dsn, tell_mlflow
+from web_service.operating import ADMIN, Reason, Who, Why, rare_dsn, tell_mlflow
 from web_service.services import InService, OfSite
 
 router = APIRouter(prefix="/v1/{site}/releases", tags=["releases"], route_class=Guarded)
@@ -21,12 +30,32 @@ router = APIRouter(prefix="/v1/{site}/releases", tags=["releases"], route_class=
 OfRelease = Annotated[Id, Path(examples=[RELEASE])]
 
 
+class RollBack(Reason):
+    """Of what, and why."""
+
+    surface: Surface = Field(RECOMMENDATIONS, description="What is answered by it.", examples=["intent"])
+
+
+async def _roll_back(body: Annotated[RollBack | None, Body()] = None) -> RollBack:
+    return body or RollBack()
+
+
 @router.get("", dependencies=[Depends(needs("read"))], summary="List releases")
-def listing(site: OfSite, service: InService) -> ReleaseList:
-    """The site's releases, newest first, and which one is live."""
+def listing(
+    site: OfSite,
+    service: InService,
+    surface: Annotated[
+        Surface | None, Query(description="Releases that answer this alone.", examples=[RECOMMENDATIONS])
+    ] = None,
+) -> ReleaseList:
+    """The site's releases, newest first, and which are live: one for each surface that has any."""
     dsn = rare_dsn(service.settings)
+    pointers = lifecycle.pointers(dsn, site.site)
     return ReleaseList(
-        site=site.site, live=lifecycle.live_release(dsn, site.site), releases=lifecycle.releases(dsn, site.site)
+        site=site.site,
+        live=next((each for each in pointers if each.surface == RECOMMENDATIONS), None),
+        releases=lifecycle.releases(dsn, site.site, surface=surface),
+        pointers=tuple(pointers),
     )
 
 
@@ -57,10 +86,17 @@ def compared(
 
 
 @router.post("/rollback", dependencies=ADMIN, summary="Roll back to the release before")
-def roll_back(site: OfSite, service: InService, by: Who, afterwards: BackgroundTasks, why: Why) -> LiveRelease:
-    """The release before the live one answers again; repeat to go further back."""
+def roll_back(
+    site: OfSite,
+    service: InService,
+    by: Who,
+    afterwards: BackgroundTasks,
+    wish: Annotated[RollBack, Depends(_roll_back)],
+) -> LiveRelease:
+    """The release before the live one of that surface answers again; repeat to go further back."""
     dsn = rare_dsn(service.settings)
-    live = lifecycle.rollback(dsn, site.site, datetime.now(UTC), by=by, reason=why.reason)
+    now = datetime.now(UTC)
+    live = lifecycle.rollback(dsn, site.site, now, surface=wish.surface, by=by, reason=wish.reason)
     afterwards.add_task(tell_mlflow, service.settings, live)
     return live
 
@@ -83,7 +119,7 @@ def activate(
 
 @router.post("/{release_id}/canary", dependencies=ADMIN, summary="Make a release a canary")
 def canary(site: OfSite, release_id: OfRelease, service: InService, by: Who, why: Why) -> ReleaseSummary:
-    """This gated release may answer beside the live one; no pointer moves."""
+    """This gated release of recommendations may answer beside the live one; no pointer moves."""
     dsn = rare_dsn(service.settings)
     lifecycle.start_canary(dsn, site.site, release_id, by=by, reason=why.reason)
     return lifecycle.release_summary(dsn, site.site, release_id)

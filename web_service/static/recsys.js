@@ -30,6 +30,7 @@
     const ours = new URL(base, location.href).origin === location.origin;
     const headers = key ? { Authorization: `Bearer ${key}` } : {};
     const recent = []; // what this visitor looked at on this page, newest last
+    const done = []; // types of what this visitor did on this page, newest last
     let waiting = [];
     let timer = null;
     let pause = WAIT;
@@ -101,6 +102,12 @@
       similar: (item, wish = {}) => ask(`/items/${encodeURIComponent(item)}/similar`, wish),
       popular: (wish = {}) => ask("/popular", wish),
 
+      /** What may come next after the items of this page, or after `items`. */
+      next: ({ items = recent, ...wish } = {}) => ask("/session", { ...wish, items: items.join(",") }),
+
+      /** How likely the visit ends in a purchase: the user's, or, of a stranger, what was done on this page. */
+      intent: () => ask("/intent", user ? { user_id: user } : { session: done.join(",") }),
+
       /** The visitor did this to the item; `more` may have value, request_id, timestamp. */
       track(type, item, more = {}) {
         const event = { event_id: id(), timestamp: new Date().toISOString(), event_type: type, item_id: item };
@@ -108,6 +115,7 @@
         waiting = waiting.slice(-MOST);
         if (!recent.includes(item)) recent.push(item);
         if (recent.length > 20) recent.shift();
+        if (done.push(type) > 50) done.shift();
         if (waiting.length >= AT_ONCE) flush();
         else later();
       },

@@ -40,6 +40,12 @@ def test_what_an_experiment_tries_is_a_canary_until_it_ends(dsn, published):
     assert release_changes(dsn, SITE, release_id=tried)[0].reason == "Worse."
 
 
+def test_predictors_have_no_arms(dsn):
+    with pytest.raises(ExperimentError, match="found experiment 'fresh' of session, expected one of recommendations"):
+        experiments.start(dsn, experiment(None, surface="session"), NOON)
+    assert experiments.experiments(dsn, SITE) == []
+
+
 def test_what_went_live_stays_live_when_its_experiment_ends(dsn, published):
     live, tried = published(live=True), published()
     experiments.start(dsn, experiment(tried), NOON)

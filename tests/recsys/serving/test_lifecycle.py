@@ -121,6 +121,13 @@ def test_each_surface_has_a_live_release_of_its_own(dsn, published):
     assert {state_of(dsn, slates), state_of(dsn, "intent-1")} == {"live"}
 
 
+def test_a_predictor_has_no_canary(dsn):
+    record(dsn, "intent-1", state="gated", surface="intent")
+    with pytest.raises(ReleaseError, match="found one of intent, expected one of recommendations"):
+        start_canary(dsn, SITE, "intent-1")
+    assert state_of(dsn, "intent-1") == "gated"
+
+
 def test_every_change_is_in_the_audit_with_who_and_why(dsn, published):
     first, second = published(live=True), published()
     activate(dsn, SITE, second, NOON, by="key admin", reason="better titles")

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from recsys.columns import SESSION
 from recsys.predictors.gate import Decision
 from recsys.predictors.intent import fit_intent
 from recsys.predictors.quality import probability_quality
+from recsys.releases.registered_predictor import SESSION
 from recsys.serving import lifecycle
 from recsys.serving.audit import changes
 from recsys.serving.predicting.intent import PurchaseIntent
@@ -22,6 +22,7 @@ from recsys.stages import activate_release, change_release, maintain_storage, re
 from recsys.stages.predictor_report import PredictorReport
 from recsys.testing.buying import drawn_sessions
 from tests.recsys.stages.conftest import AS_OF, YAML
+from tests.web_service.conftest import running, until
 
 RULES = SessionRules(
     event_types=("view", "cart", "purchase"), purchase="purchase", cart="cart", remove="remove", pause_seconds=1800.0
@@ -109,6 +110,16 @@ def test_aliases_follow_what_is_live_and_what_was_refused(context, site, release
     assert aliases(context, site)["live"] == "1", "a pointer that moved while MLflow was away"
     shown = change_release.shown(site=site, release_id=worse.release_id, context=context)
     assert (shown["surface"], shown["manifest"]["registered_version"]) == ("intent", "3")
+
+
+def test_aliases_follow_over_http_too(context, site, released):
+    released(3), released(4)
+    with running(context.settings) as client:
+        rolled = client.post(f"/v1/{site}/releases/rollback", json={"surface": "intent", "reason": "too sure"})
+        assert rolled.status_code == 200, rolled.text
+        until(lambda: aliases(context, site) == {"live": "1"})
+        client.post(f"/v1/{site}/releases/{site}-intent-4/activate")
+        until(lambda: aliases(context, site) == {"live": "2"})
 
 
 def test_the_same_release_again_is_one_version_and_stays_what_it_became(context, site, released):
