@@ -95,10 +95,10 @@ def of_session(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -
     sessions = read_item_sessions(log.interactions, until=as_of, pause_minutes=policy.pause_minutes, since=since)
     earlier, later = ([each.items for each in part] for part in hold_back(sessions, JUDGED))
     rng = np.random.default_rng(policy.seed)
-    fitted = fit_sessions(earlier, policy, rng=rng)
-    cases = cases_of(later, repeats=repeats, at_most=policy.judged_prefixes, rng=rng)
+    cases = cases_of(later, repeats=repeats, at_most=policy.judged_prefixes, rng=rng)  # the same whatever is learned
     if not cases:
         raise NotEnoughData(f"{site.site}: found {len(later)} later sessions that go on nowhere, expected some that do")
+    fitted = fit_sessions(earlier, policy, rng=rng)
     asked = {MODEL: fitted.model, **fitted.baselines}
     if live is not None and (before := _next_items(live)) is not None:
         asked[LIVE] = before
