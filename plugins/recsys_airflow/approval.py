@@ -47,7 +47,7 @@ def approval(site: SiteConfig, *, of: str = "release", task_id: str = "approve")
         of: the task whose report says what the gate decided: release_id, accepted, reason, page.
         task_id: what the asking task is called.
     """
-    found = f"{{{{{{ ti.xcom_pull(task_ids='{of}')['%s'] }}}}}}"
+    found = "{{ ti.xcom_pull(task_ids='" + of + "')['%s'] }}"
     return Approval(
         of=of,
         task_id=task_id,

@@ -1,6 +1,7 @@
 import ast
 from datetime import timedelta
 
+import jinja2
 import pytest
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
@@ -80,6 +81,17 @@ def test_the_assets_that_start_a_dag(dagbag):
     assert found == STARTED_BY
 
 
+def rendered(approve, *, decided):
+    """What a person reads, from what the task ``decided`` reported: subject and the body up to the link."""
+
+    class Reported:
+        def xcom_pull(self, task_ids):
+            return {decided: {"release_id": "r1", "reason": "Better.", "page": "http://page"}}[task_ids]
+
+    subject, body = (jinja2.Template(text).render(ti=Reported()) for text in (approve.subject, approve.body))
+    return subject, body[: body.index(")") + 1]
+
+
 def test_every_site_has_assets_of_its_own(dagbag):
     outlets = [
         (dag_id, asset.name) for dag_id, dag in dagbag.dags.items() for task in dag.tasks for asset in task.outlets
@@ -100,6 +112,7 @@ def test_a_site_that_wants_to_be_asked_is_asked_between_the_gate_and_the_pointer
     }
     approve = dag.get_task("approve")
     assert (approve.options, approve.defaults) == (["Approve", "Reject"], ["Reject"])
+    assert rendered(approve, decided="release") == ("May r1 go live?", "Better.\n\n[The report](http://page)")
     assert approve.response_timeout == timedelta(hours=36)
     assert dag.dagrun_timeout > timedelta(hours=36) + 3 * approve.execution_timeout
 
@@ -116,7 +129,9 @@ def test_each_predictor_is_asked_for_where_the_site_wants_that(write_site, parse
             f"activate_{surface}": [],
         }.items()
     }
-    assert "task_ids='ctr'" in dag.get_task("approve_ctr").body
+    for surface in ("intent", "ctr"):
+        asked = rendered(dag.get_task(f"approve_{surface}"), decided=surface)
+        assert asked == ("May r1 go live?", "Better.\n\n[The report](http://page)")
     assert dag.dagrun_timeout > timedelta(hours=36)
 
 
