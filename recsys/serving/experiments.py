@@ -71,8 +71,8 @@ def start(dsn: str, experiment: Experiment, at: datetime, *, by: str = LIBRARY, 
     """The experiment runs from now on, at the first step of its ramp; its releases are canaries.
 
     Raises:
-        ExperimentError: it is of another surface than recommendations, the site had one of that name, or one that runs
-            could claim the same users.
+        ExperimentError: it, or the release of an arm, is of another surface than recommendations, the site had one of
+            that name, or one that runs could claim the same users.
         ReleaseError: a release of an arm is unknown, not published, or in a state in which it cannot answer.
     """
     if experiment.surface != RECOMMENDATIONS:
@@ -93,6 +93,11 @@ def start(dsn: str, experiment: Experiment, at: datetime, *, by: str = LIBRARY, 
             )
         for release_id in {arm.release_id for arm in experiment.arms if arm.release_id is not None}:
             release = lock_release(cursor, experiment.site, release_id)
+            if release.surface != experiment.surface:
+                raise ExperimentError(
+                    f"site {experiment.site}: found {release_id} of {release.surface} as an arm of {experiment.id!r}, "
+                    f"expected a release of {experiment.surface}"
+                )
             if release.state not in ("live", "canary"):
                 become_canary(cursor, release, by=by, reason=f"Experiment {experiment.id}.")
         cursor.execute(

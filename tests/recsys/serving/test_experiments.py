@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from recsys.errors import ExperimentError, ReleaseError
-from recsys.serving import experiments
+from recsys.serving import experiments, publishing
 from recsys.serving.audit import changes as release_changes
 from recsys.serving.lifecycle import activate, releases
 from recsys.sites.experiment import Experiment
@@ -43,6 +43,16 @@ def test_what_an_experiment_tries_is_a_canary_until_it_ends(dsn, published):
 def test_predictors_have_no_arms(dsn):
     with pytest.raises(ExperimentError, match="found experiment 'fresh' of session, expected one of recommendations"):
         experiments.start(dsn, experiment(None, surface="session"), NOON)
+    assert experiments.experiments(dsn, SITE) == []
+
+
+def test_a_live_predictor_is_no_arm_of_recommendations(dsn, tmp_path):
+    (tmp_path / "predictor.json").write_text("{}")
+    publishing.record_release(dsn, SITE, "buys", as_of=NOON, at=NOON, state="gated", surface="intent")
+    publishing.publish_model(dsn, SITE, "buys", tmp_path)
+    publishing.activate(dsn, SITE, "buys", NOON)
+    with pytest.raises(ExperimentError, match="found buys of intent as an arm of 'fresh', expected a release of recomm"):
+        experiments.start(dsn, experiment("buys"), NOON)
     assert experiments.experiments(dsn, SITE) == []
 
 
