@@ -110,7 +110,7 @@ def test_a_site_without_a_content_api_fetches_nothing(write_site, parse):
 
 def test_a_site_without_predictors_trains_none(write_site, parse):
     write_site("alpha", text=YAML.format(site="alpha", schedule="").partition("predictors:")[0])
-    write_site("beta", text=YAML.format(site="beta", schedule="").replace(", ctr: {}", ""))
+    write_site("beta", text=YAML.format(site="beta", schedule="").replace(", ctr: {}, session: {}", ""))
     dagbag = parse()
     assert errors_of(dagbag) == {}
     assert set(dagbag.dags) == ids_of("alpha", "beta") - {"train_predictors__alpha"}

@@ -44,7 +44,7 @@ class RankedParams(MixtureParams):
     "Items of each session that are ranked."
     taught_share: Annotated[float, Field(ge=0.02, le=0.5)] = 0.1
     "Share of the sessions, the latest, that the trees learn from."
-    lessons: PositiveInt = 10_000
+    lessons: PositiveInt = 40_000
     "Beginnings of those, at most, drawn at random."
     negative_share: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3
     "Of a lesson's candidates that did not come next, so many teach, drawn at random."
