@@ -4,6 +4,7 @@ The log is what the web service itself wrote down: events, what it was told of i
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -28,7 +29,12 @@ USERS, STEPS, SLATES, SHOWN = 40, 8, 90, 4
 ITEMS = [f"a{n}" for n in range(9)]
 """The last is one that nothing was ever told of."""
 POLICY = CONFIG.predictors.ctr
-NOW = datetime.now(UTC)
+
+
+@cache
+def now():
+    """When these tests began, however long after they were collected."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +59,7 @@ def given(monkeypatch):
 
 def log(settings, read, schema):
     """What the service wrote down, as the training reads it."""
-    span = (settings.postgres_dsn(), SITE, NOW - timedelta(days=9), NOW + timedelta(days=1))
+    span = (settings.postgres_dsn(), SITE, now() - timedelta(days=9), now() + timedelta(days=1))
     return pl.DataFrame(read(*span), schema=schema, orient="row")
 
 
@@ -62,7 +68,7 @@ def tell(client, *events):
 
 
 def update(item, category, price, minutes):
-    at = (NOW - timedelta(minutes=minutes)).isoformat()
+    at = (now() - timedelta(minutes=minutes)).isoformat()
     return {"kind": "item_update", "item_id": item, "category": category, "price": price, "timestamp": at}
 
 
@@ -82,7 +88,7 @@ def test_640_sessions_are_seen_as_the_training_sees_them(client, predicting_shop
         events = []
         for user in users:
             types[user].append(str(rng.choice(["view", "cart"], p=[0.7, 0.3])))
-            at = (NOW - timedelta(minutes=began - float(rng.uniform(0, 1)))).isoformat()
+            at = (now() - timedelta(minutes=began - float(rng.uniform(0, 1)))).isoformat()
             item = str(rng.choice(ITEMS))
             events.append({"user_id": user, "item_id": item, "event_type": types[user][-1], "timestamp": at})
         tell(client, *events, update(f"a{step}", "games", 40.0 + step, began - 1.5))
@@ -94,7 +100,7 @@ def test_640_sessions_are_seen_as_the_training_sees_them(client, predicting_shop
         log(predicting_shop, read_events, INTERACTIONS),
         log(predicting_shop, read_item_updates, ITEM_UPDATES),
     )
-    sessions = read_sessions(interactions, updates, RULES, until=NOW + timedelta(days=1))
+    sessions = read_sessions(interactions, updates, RULES, until=now() + timedelta(days=1))
     scorer = PurchaseIntent.load(predicting_shop.recsys_home / "intent").scorer
     for served, types_alone in ((live, False), (bare, True)):
         rows = prefixes_of(sessions, RULES, bare=types_alone)
@@ -144,7 +150,7 @@ def test_360_impressions_are_seen_as_the_training_sees_them(client, predicting_s
         log(predicting_shop, read_events, INTERACTIONS),
         log(predicting_shop, read_item_updates, ITEM_UPDATES),
     )
-    rows = impression_rows(impressions, interactions, updates, as_of=NOW + timedelta(hours=1), policy=POLICY)
+    rows = impression_rows(impressions, interactions, updates, as_of=now() + timedelta(hours=1), policy=POLICY)
     model = ClickProbability.load(predicting_shop.recsys_home / "ctr")
     table = model.encoder.table(columns_of(rows, POLICY))
     assert rows[POLICY.label].sum() == len(clicks)
