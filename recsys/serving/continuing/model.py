@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
@@ -10,6 +9,7 @@ from recsys.errors import ReleaseError
 from recsys.serving.continuing.best import best_first, settled
 from recsys.serving.continuing.kinds import SCORERS
 from recsys.serving.continuing.scorer import SessionScorer
+from recsys.serving.model_files import require_files, version_of
 from recsys.types import ItemId
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MODEL_FILE: Final = "next_items.json"
 ITEMS_FILE: Final = "items.json"
+SAVED: Final = "saved next items; train them again"
+"""What a folder of a model should be."""
 LONGEST: Final = 50
 """Items of a session, the newest known ones, that are looked at."""
 REASONS: Final = 2
@@ -99,7 +101,7 @@ class NextItems:
         (folder / ITEMS_FILE).write_text(json.dumps(self.items, ensure_ascii=False) + "\n", encoding="utf-8")
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        self.version = _version(folder, arrays)
+        self.version = version_of(folder, _names(arrays))
         return self.version
 
     @classmethod
@@ -111,9 +113,9 @@ class NextItems:
         """
         import numpy as np
 
-        _require(folder, (MODEL_FILE, ITEMS_FILE))
+        require_files(folder, (MODEL_FILE, ITEMS_FILE), expected=SAVED)
         told = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
-        _require(folder, [f"{name}.npy" for name in told["arrays"]])
+        require_files(folder, _names(told["arrays"]), expected=SAVED)
         if told["kind"] not in SCORERS:
             raise ReleaseError(
                 f"{folder}: found next items of kind {told['kind']!r}, expected one of {', '.join(sorted(SCORERS))}; "
@@ -122,7 +124,7 @@ class NextItems:
         arrays = {name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in told["arrays"]}
         items = json.loads((folder / ITEMS_FILE).read_text(encoding="utf-8"))
         model = cls(items, SCORERS[told["kind"]].of(arrays, told["told"]))
-        model.version = _version(folder, arrays)
+        model.version = version_of(folder, _names(arrays))
         return model
 
     def _told(self, session: "NDArray[np.int64]", chosen: Sequence[tuple[int, float]]) -> list[NextItem]:
@@ -136,15 +138,6 @@ class NextItems:
         ]
 
 
-def _require(folder: Path, names: Sequence[str]) -> None:
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise ReleaseError(f"{folder}: found no {', '.join(missing)}, expected saved next items; train them again")
-
-
-def _version(folder: Path, arrays: Iterable[str]) -> str:
-    """16 hexadecimal digits over names and contents of the model's files."""
-    digest = sha256()
-    for name in sorted((MODEL_FILE, ITEMS_FILE, *(f"{name}.npy" for name in arrays))):
-        digest.update(name.encode() + b"\0" + sha256((folder / name).read_bytes()).digest())
-    return digest.hexdigest()[:16]
+def _names(arrays: Iterable[str]) -> tuple[str, ...]:
+    """The model's files."""
+    return (MODEL_FILE, ITEMS_FILE, *(f"{name}.npy" for name in arrays))

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from recsys.errors import FeatureMismatch, ReleaseError
+from recsys.errors import FeatureMismatch
+from recsys.serving.model_files import require_files, version_of
 from recsys.serving.predicting import gru
 from recsys.serving.predicting.calibration import Calibration
-from recsys.serving.predicting.scorer import MANIFEST_FILE, probability, version_of
+from recsys.serving.predicting.scorer import MANIFEST_FILE, SAVED, probability
 from recsys.serving.predicting.step_inputs import StepInputs
 
 if TYPE_CHECKING:
@@ -123,9 +124,7 @@ class Recurrent:
         import numpy as np
 
         files = (NETWORK_FILE, MANIFEST_FILE)
-        missing = [name for name in files if not (folder / name).is_file()]
-        if missing:
-            raise ReleaseError(f"{folder}: found no {', '.join(missing)}, expected a saved predictor; train it again")
+        require_files(folder, files, expected=SAVED)
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         with np.load(folder / NETWORK_FILE, allow_pickle=False) as arrays:
             weights = {name: arrays[name] for name in arrays.files}

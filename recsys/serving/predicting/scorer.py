@@ -1,11 +1,11 @@
 """Trees and a linear score beside them, perhaps calibrated: numbers in, probabilities out, no frame in between."""
 
 import json
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from recsys.errors import FeatureMismatch, ReleaseError
+from recsys.errors import FeatureMismatch
+from recsys.serving.model_files import require_files, version_of
 from recsys.serving.predicting.calibration import Calibration
 from recsys.serving.predicting.linear import Mixture
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MODEL_FILE: Final = "model.cbm"
 MANIFEST_FILE: Final = "predictor.json"
+SAVED: Final = "a saved predictor; train it again"
+"""What a folder of a predictor should be."""
 AT_ONCE: Final = 512
 """Rows from which on two threads are worth their start."""
 
@@ -105,9 +107,7 @@ class Scorer:
         """
         from catboost import CatBoost
 
-        missing = [name for name in (*beside, MODEL_FILE, MANIFEST_FILE) if not (folder / name).is_file()]
-        if missing:
-            raise ReleaseError(f"{folder}: found no {', '.join(missing)}, expected a saved predictor; train it again")
+        require_files(folder, (*beside, MODEL_FILE, MANIFEST_FILE), expected=SAVED)
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         scorer = cls(
             CatBoost().load_model(str(folder / MODEL_FILE)),
@@ -129,11 +129,3 @@ def probability(log_odds: "NDArray[np.float64]", calibration: Calibration | None
         return calibration.probability(log_odds)
     found: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.clip(log_odds, -30.0, 30.0)))
     return found
-
-
-def version_of(folder: Path, names: "Sequence[str]") -> str:
-    """16 hexadecimal digits over names and contents of a model's files."""
-    digest = sha256()
-    for name in sorted(names):
-        digest.update(name.encode() + b"\0" + sha256((folder / name).read_bytes()).digest())
-    return digest.hexdigest()[:16]
