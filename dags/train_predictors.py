@@ -9,6 +9,7 @@ answer in time is a no.
 
 * **By assets**: after each `train_ranker` of the site, so that it takes turns with what recommendations need; at once
   after `watch_drift` found that a predictor no longer holds.
+* **By the clock** instead of after `train_ranker`, where the site's YAML has `schedule.predictors_cron`.
 * **By hand**: *Trigger*, or `recsys stage train_predictor --site S --surface intent`.
 """
 
@@ -17,10 +18,10 @@ from datetime import timedelta
 from airflow.sdk import DAG, task
 
 from recsys_airflow.approval import approval, verdict, waits_for
-from recsys_airflow.assets import predictor_drift, ranker
 from recsys_airflow.defaults import policy
 from recsys_airflow.notifiers import NotLiveNotifier
 from recsys_airflow.partitions import AS_OF_PARAMS, as_of
+from recsys_airflow.schedules import each_training_of_predictors
 from recsys_airflow.sites import usable_sites
 
 
@@ -42,7 +43,7 @@ def train_predictors(site, surfaces):
 
     times = {"longest": timedelta(hours=2), "waits": waits_for(site)}
     common = policy("train_predictors", doc=__doc__, site=site.site, **times)
-    with DAG(schedule=ranker(site.site) | predictor_drift(site.site), params=AS_OF_PARAMS, **common):
+    with DAG(schedule=each_training_of_predictors(site), params=AS_OF_PARAMS, **common):
         for surface in surfaces:
             decision = train.override(task_id=surface)(site.site, surface)
             if site.approval.required:

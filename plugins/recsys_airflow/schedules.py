@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from airflow.sdk import AssetOrTimeSchedule, CronPartitionTimetable, CronTriggerTimetable
+from airflow.sdk import AssetAny, AssetOrTimeSchedule, CronPartitionTimetable, CronTriggerTimetable
 
 from recsys.sites import SiteConfig
 from recsys.types import SiteId
-from recsys_airflow.assets import drift, event_log
+from recsys_airflow.assets import drift, event_log, predictor_drift, ranker
 from recsys_airflow.partitions import HOUR_KEY_FORMAT, KEY_FORMAT
 
 MINUTES = range(60)
@@ -66,6 +66,16 @@ def each_training(site: SiteConfig, *, minute: int) -> AssetOrTimeSchedule:
     return AssetOrTimeSchedule(
         timetable=CronTriggerTimetable(training_cron(site, minute=minute), timezone="UTC", run_immediately=False),
         assets=event_log(site.site) | drift(site.site),
+    )
+
+
+def each_training_of_predictors(site: SiteConfig) -> AssetAny | AssetOrTimeSchedule:
+    """At ``predictors_cron``, else after each training of the ranker; and at once after a predictor drifted."""
+    if site.schedule.predictors_cron is None:
+        return AssetAny(ranker(site.site), predictor_drift(site.site))
+    return AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable(site.schedule.predictors_cron, timezone="UTC", run_immediately=False),
+        assets=predictor_drift(site.site),
     )
 
 

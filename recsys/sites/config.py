@@ -55,6 +55,7 @@ def _as_pattern(pattern: str) -> str:
 SiteName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 IsoDay = Annotated[str, BeforeValidator(_as_iso_day)]
 IngestCron = Annotated[str, StringConstraints(pattern=r"^[0-5]?\d ([01]?\d|2[0-3]|\*) \* \* \*$")]
+PredictorsCron = Annotated[str, StringConstraints(pattern=r"^[0-5]?\d ([01]?\d|2[0-3]|\*) \* \* ([0-6]|\*)$")]
 
 
 class ComponentSpec(Frozen):
@@ -87,6 +88,8 @@ class SchedulePolicy(Frozen):
     "Hours between two trainings; a run over unchanged data ends early."
     train_minute: Annotated[int, Field(ge=0, le=59)] | None = None
     "Minute of the hour; null gives each site its own, so that sites do not collide."
+    predictors_cron: PredictorsCron | None = None
+    "Trains predictors, once an hour, a day or a week (0 is Sunday), as 30 3 * * 0; null: after each of the ranker's."
 
     @model_validator(mode="after")
     def _ingests_once_per_partition(self) -> "SchedulePolicy":

@@ -13,6 +13,7 @@ from recsys_airflow.schedules import (
     catch_up,
     each_fetch,
     each_partition,
+    each_training_of_predictors,
     fetch_cron,
     training_cron,
     training_minutes,
@@ -133,3 +134,29 @@ def test_trainings_come_as_often_as_asked_and_first_an_hour_after_the_ingestion(
     assert {moment.date().day for moment in day} == {2}
     assert {moment.minute for moment in day} == {7}
     assert day[0].hour == 0
+
+
+@pytest.mark.parametrize(
+    ("cron", "times"),
+    [
+        ("20 * * * *", ["2026-08-01T12:20", "2026-08-01T13:20"]),
+        ("30 3 * * *", ["2026-08-02T03:30", "2026-08-03T03:30"]),
+        ("30 3 * * 1", ["2026-08-03T03:30", "2026-08-10T03:30"]),
+    ],
+)
+def test_predictors_are_trained_when_their_site_says_and_after_a_drift(cron, times):
+    timetable = scheduler_side(each_training_of_predictors(make_site("alpha", f"predictors_cron: '{cron}'")))
+    assert timetable.asset_condition.name == "predictor_drift__alpha"
+    now = TimeRestriction(earliest=pendulum.datetime(2026, 8, 1, 12), latest=None, catchup=True)
+    found, interval = [], None
+    for _ in times:
+        info = timetable.next_dagrun_info(last_automated_data_interval=interval, restriction=now)
+        found.append(f"{info.run_after:%Y-%m-%dT%H:%M}")
+        interval = info.data_interval
+    assert found == times
+
+
+@pytest.mark.parametrize("cron", ["@daily", "*/5 * * * *", "0 3 1 * *", "0 3 * * 7", "0 3 * * 1-5", "60 3 * * *", ""])
+def test_a_training_of_predictors_at_other_times_is_refused(cron):
+    with pytest.raises(ConfigError, match=r"schedule\.predictors_cron"):
+        make_site("alpha", f"predictors_cron: '{cron}'")

@@ -81,6 +81,13 @@ def test_the_assets_that_start_a_dag(dagbag):
     assert found == STARTED_BY
 
 
+def test_predictors_with_a_time_of_their_own_do_not_follow_the_ranker(write_site, parse):
+    write_site("alpha", "predictors_cron: 30 3 * * *")
+    dag = parse().dags["train_predictors__alpha"]
+    assert dag.timetable.asset_condition.name == "predictor_drift__alpha"
+    assert dag.timetable.timetable.expression == "30 3 * * *"
+
+
 def rendered(approve, *, decided):
     """What a person reads, from what the task ``decided`` reported: subject and the body up to the link."""
 
