@@ -1,5 +1,7 @@
 """What a site predicts: whether a session buys, whether an impression is clicked, what a session looks at next."""
 
+import json
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -82,6 +84,11 @@ class IntentPolicy(Frozen):
     seed: NonNegativeInt = 7
     recurrent: RecurrentPolicy = RecurrentPolicy()
     checks: IntentChecks = IntentChecks()
+
+    @property
+    def tuned_part(self) -> str:
+        """What a search over its parameters is called: those of the network are none of the trees."""
+        return "intent.recurrent" if self.model == "recurrent" else "intent"
 
 
 class CtrChecks(Frozen):
@@ -188,6 +195,15 @@ class SessionPolicy(Frozen):
     "Most beginnings of later sessions that the model is judged on, drawn at random."
     seed: NonNegativeInt = 7
     checks: SessionChecks = SessionChecks()
+
+    @property
+    def tuned_part(self) -> str:
+        """What a search over its params is called: those of one kind, or of other parts, are none of this one."""
+        name = f"session.{self.kind}"
+        if "parts" not in self.params:
+            return name
+        parts = json.dumps(self.params["parts"], sort_keys=True, default=str)
+        return f"{name}.{sha256(parts.encode()).hexdigest()[:8]}"
 
 
 class PredictorsPolicy(Frozen):

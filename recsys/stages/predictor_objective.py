@@ -33,8 +33,6 @@ from recsys.types import SiteId
 
 Rows = Any
 """Sessions, or a frame of impressions, in the order of time."""
-SESSION: Final = "session"
-"""The part; within a study its kind follows: parameters of one kind are none of another."""
 LOG_LIKELIHOOD: Final = "log_likelihood"
 """Log-loss, the other way round: the mean of the log of the probability of what happened, in nats; at most 0."""
 RECIPROCAL_RANK: Final = "mrr@20"
@@ -175,6 +173,6 @@ def _of_session(site: SiteConfig, earlier: Sequence[ItemSession], later: Sequenc
 SURFACES: Final[Mapping[str, Tunable]] = {
     "intent": Tunable(LOG_LIKELIHOOD, _sessions, lambda rows: rows[0].started, _of_intent),
     "ctr": Tunable(LOG_LIKELIHOOD, _impressions, lambda rows: rows[c.TIMESTAMP][0].timestamp(), _of_ctr),
-    SESSION: Tunable(RECIPROCAL_RANK, _item_sessions, lambda rows: rows[0].started, _of_session),
+    "session": Tunable(RECIPROCAL_RANK, _item_sessions, lambda rows: rows[0].started, _of_session),
 }
 """What of a site's predictors can be tuned."""

@@ -13,7 +13,7 @@ from recsys.candidates.spaces import SPACES
 from recsys.datasets.store import data_hash
 from recsys.errors import ConfigError, NotEnoughData
 from recsys.evaluation.search import Number, Params, Trial, best, hopeless, planned, range_values, round_of, suggest
-from recsys.predictors.spaces import SPACES as PREDICTOR_SPACES
+from recsys.predictors.spaces import space_of
 from recsys.ranking.space import RANKER
 from recsys.ranking.space import SPACE as RANKER_SPACE
 from recsys.releases.moments import partitions_before
@@ -21,7 +21,7 @@ from recsys.releases.search_tracking import log_search
 from recsys.releases.studies import Plan, Studies, Winner
 from recsys.sites import SiteConfig
 from recsys.stages.context import StageContext, open_context
-from recsys.stages.predictor_objective import SESSION, SURFACES, PredictorObjective, tunable, windows_of
+from recsys.stages.predictor_objective import SURFACES, PredictorObjective, tunable, windows_of
 from recsys.stages.tuning_objective import CANDIDATES, Objective
 from recsys.types import Frozen, SiteId
 
@@ -193,7 +193,7 @@ def _parts(config: SiteConfig, asked: Sequence[str]) -> list[str]:
     for name in (*asked, *config.tuning.parts):
         if name not in askable:
             raise ConfigError(f"tuning: found the part {name!r}, expected one of: {', '.join(askable)}")
-    named = {SESSION: f"{SESSION}.{policy.kind}" if (policy := config.predictors.session) else SESSION}
+    named = {name: getattr(policy, "tuned_part", name) for name, policy in predicted.items()}
     return [named.get(name, name) for name in asked] or known
 
 
@@ -202,7 +202,7 @@ def _space(config: SiteConfig, part: str) -> dict[str, tuple[Number, ...]]:
         return {name: range_values(*bounds) for name, bounds in zip(told.tune_params, told.tune_ranges, strict=True)}
     if part == CANDIDATES:
         return {"on_trial": (1,)}
-    shipped = {RANKER: RANKER_SPACE, **SPACES, **PREDICTOR_SPACES}.get(part)
+    shipped = space_of(config.predictors, part) if _predicts(part) else {RANKER: RANKER_SPACE, **SPACES}.get(part)
     if shipped is None:
         raise ConfigError(
             f"tuning: found nothing to tune of {part}; name parameters in tuning.parts.{part.partition('.')[0]}"

@@ -45,7 +45,7 @@ def learn(past: Sequences, kind: str, params: Mapping[str, Any], rng: np.random.
 
 
 def checked(kind: str, params: Mapping[str, Any]) -> Frozen:
-    """The params as those of the kind.
+    """The params as those of the kind. A name with dots reaches into the parts of a mixture, as ``parts.1.weight``.
 
     Raises:
         ConfigError: no such kind, or params that it refuses.
@@ -53,6 +53,25 @@ def checked(kind: str, params: Mapping[str, Any]) -> Frozen:
     if kind not in LEARNERS:
         raise ConfigError(f"predictors.session: found kind {kind!r}, expected one of {', '.join(sorted(LEARNERS))}")
     try:
-        return LEARNERS[kind].params.model_validate(params)
+        return _reached(LEARNERS[kind].params, params)
     except ValidationError as fault:
         raise ConfigError(f"predictors.session: {kind} refuses its params: {fault}") from fault
+
+
+def _reached(kind: type[Frozen], params: Mapping[str, Any]) -> Frozen:
+    own = kind.model_validate({name: value for name, value in params.items() if "." not in name})
+    changed = own.model_dump()
+    for name in params:
+        if "." in name:
+            *way, last = name.split(".")
+            at: Any = changed
+            try:
+                for step in way:
+                    at = at[int(step) if step.isdecimal() else step]
+                at[last] = params[name]
+            except (LookupError, TypeError) as fault:
+                raise ConfigError(
+                    f"predictors.session: found the param {name}, expected a name in what is there, as parts.1.weight "
+                    "of the second of several parts; correct it, or search again with: recsys tune --part session"
+                ) from fault
+    return kind.model_validate(changed)

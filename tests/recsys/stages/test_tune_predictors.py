@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from recsys.errors import ConfigError
-from recsys.predictors.spaces import SPACES
+from recsys.predictors.spaces import SPACES, space_of
 from recsys.releases.studies import Studies, Winner
 from recsys.sites import SiteConfig
-from recsys.sites.predictor_policy import CtrPolicy, IntentPolicy
+from recsys.sites.predictor_policy import CtrPolicy, IntentPolicy, PredictorsPolicy, RecurrentPolicy, SessionPolicy
 from recsys.stages import ingest_events, train_predictor, tune
 from recsys.stages.predictor_objective import PredictorObjective
 from recsys.testing.clicks import START, drawn_clicks
@@ -106,6 +106,46 @@ def test_next_items_are_tuned_by_kind_and_another_kind_is_left_alone(intent):
         tune.plans(site=SITE, parts=["session"], context=intent)
 
 
+def test_the_parts_of_a_mixture_are_tuned_and_other_parts_are_left_alone(intent):
+    poor = {"kind": "mixture", "params": {"own_weight": 0.0}}
+    configure(intent, {"session": {**poor, "judged_prefixes": 200, "checks": {"min_sessions": 50}}}, method="tpe")
+    (found,) = tune.run(site=SITE, parts=["session"], trials=3, context=intent).parts
+    assert (found.part, found.objective, found.trials) == ("session.mixture", "mrr@20", 3)
+    tried = [trial.params for trial in Studies(intent.blobs, SITE).trials(found.study).values()]
+    assert tried[0] == {}
+    assert {"own_weight", "parts.1.weight", "parts.6.weight", "parts.6.params.position_decay"} <= tried[1].keys()
+    assert tried[1] != tried[2]
+    Winner({"session.mixture": tried[1]}).keep(intent.blobs, SITE)
+    report = train_predictor.run(site=SITE, surface="session", context=intent)
+    run = mlflow.MlflowClient(tracking_uri=intent.tracking_uri).get_run(report.mlflow_run_id)
+    assert repr(tried[1]["parts.6.weight"]) in run.data.params["params"]
+    one = {"kind": "mixture", "params": {"parts": [{"kind": "popular"}, {"kind": "followers"}]}}
+    configure(intent, {"session": one})
+    assert intent.tuned_site(SITE).predictors.session.params == one["params"]
+    (plan,) = tune.plans(site=SITE, parts=["session"], context=intent)
+    assert {name for name in plan.space if "parts" in name} == {"parts.1.weight", "parts.1.params.position_decay"}
+
+
+def test_a_recurrent_network_is_tuned_and_its_parameters_are_none_of_the_trees(intent):
+    pytest.importorskip("jax", reason="the extra neural is not installed")
+    small = {"hidden_size": 2, "epochs": 1, "batch_size": 64, "learning_rate": 1e-9}
+    configure(
+        intent,
+        {"intent": {"model": "recurrent", "sessions": 600, "recurrent": small}},
+        parts={"intent": {"tune_params": ["learning_rate"], "tune_ranges": [[0.01, 0.02, 0.01]]}},
+    )
+    (found,) = tune.run(site=SITE, parts=["intent"], context=intent).parts
+    assert (found.part, found.objective, found.trials) == ("intent.recurrent", "log_likelihood", 2)
+    assert found.own < found.best < 0
+    assert found.params == {"learning_rate": 0.01}
+    assert intent.tuned_site(SITE).predictors.intent.recurrent.learning_rate == 0.01
+    configure(intent, {"intent": {}})
+    assert intent.tuned_site(SITE).predictors.intent == IntentPolicy()
+    configure(intent, {"intent": {"model": "recurrent"}})
+    (plan,) = tune.plans(site=SITE, parts=["intent"], context=intent)
+    assert set(plan.space) == {"hidden_size", "batch_size", "learning_rate", "reg"}
+
+
 def test_clicks_are_tuned_on_the_sites_own_impressions(make_context, tmp_path):
     context = make_context()
     rows, _ = drawn_clicks(24_000, rng=np.random.default_rng(1))
@@ -129,7 +169,7 @@ def test_a_predictor_that_the_site_has_not_cannot_be_tuned(intent):
 
 
 def test_every_parameter_that_ships_is_one_that_there_is():
-    for part, policy in (("intent", IntentPolicy), ("ctr", CtrPolicy)):
+    for part, policy in (("intent", IntentPolicy), ("intent.recurrent", RecurrentPolicy), ("ctr", CtrPolicy)):
         for name, values in SPACES[part].items():
             for value in values:
                 assert getattr(policy.model_validate({name: value}), name) == value
@@ -138,11 +178,29 @@ def test_every_parameter_that_ships_is_one_that_there_is():
 
 
 def test_every_parameter_of_next_items_is_one_of_its_kind():
-    from recsys.predictors.session.kinds import LEARNERS
+    from recsys.predictors.session.kinds import LEARNERS, checked
 
     for kind, learner in LEARNERS.items():
         space = SPACES.get(f"session.{kind}", {})
         for name, values in space.items():
             for value in values:
                 assert getattr(learner.params.model_validate({name: value}), name) == value
-    assert {part.removeprefix("session.") for part in SPACES if "." in part} <= LEARNERS.keys()
+    assert {part.removeprefix("session.") for part in SPACES if part.startswith("session.")} <= LEARNERS.keys()
+    mixture = PredictorsPolicy(session=SessionPolicy(kind="mixture"))
+    for name, values in space_of(mixture, "session.mixture").items():
+        for value in values:
+            *way, last = name.split(".")
+            found = checked("mixture", {name: value})
+            for step in way:
+                found = found[int(step)] if step.isdecimal() else getattr(found, step)
+            assert (found[last] if isinstance(found, dict) else getattr(found, last)) == value
+
+
+@pytest.mark.parametrize("name", ["parts.7.weight", "parts.1", "part.1.weight", "own_weight.1", "parts.one.weight"])
+def test_a_name_that_reaches_nothing_is_refused(name):
+    from recsys.predictors.session.kinds import checked
+
+    with pytest.raises(ConfigError, match=rf"found the param {name}, expected a name in what is there"):
+        checked("mixture", {name: 1.0})
+    with pytest.raises(ConfigError, match="mixture refuses its params"):
+        checked("mixture", {"parts.1.wieght": 1.0})
