@@ -7,7 +7,7 @@ from recsys.sites.predictor_policy import CtrPolicy, IntentPolicy, PredictorsPol
 
 
 def tuned_predictors(site: PredictorsPolicy, winner: Mapping[str, Mapping[str, Any]]) -> PredictorsPolicy:
-    """The same with other parameters, by ``tuned_part`` of ``intent`` and ``session``, and ``ctr``; others are left out.
+    """The same with other parameters, by ``tuned_part``, that of ``ctr`` by its name; others are left out.
 
     Raises:
         ValidationError: a value that the parameter may not have, or no such parameter.
