@@ -128,12 +128,11 @@ class Question:
 
         ``ranked`` stands in the place of the online items and the slate.
         """
-        policy, wish, hidden, on_sale = self.site.serving, self.wish, self.hidden, shelf.items
+        policy, wish, hidden, showable = self.site.serving, self.wish, self.hidden, shelf.item
         items: dict[ItemId, Item] = {}
 
         def may_be_shown(item_id: ItemId) -> bool:
-            item = None if item_id in hidden else on_sale.get(item_id)
-            if item is None:
+            if item_id in hidden or (item := showable(item_id)) is None:
                 return False
             items[item_id] = item
             return True

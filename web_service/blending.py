@@ -21,7 +21,7 @@ A candidate is a plain tuple, and each list is read only as far as its items are
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heapreplace
-from itertools import groupby, islice
+from itertools import islice
 from math import inf
 from typing import Final, NamedTuple, TypeAlias
 
@@ -66,8 +66,12 @@ def online_candidates(
         for item_id, _, _ in signals:
             scores.pop(item_id, None)
     best_first = sorted(scores, key=scores.__getitem__, reverse=True)
-    for score, equal in groupby(best_first, key=scores.__getitem__):
-        for item_id in sorted(equal):
+    place, last = 0, len(best_first)
+    while place < last:
+        score, start = scores[best_first[place]], place
+        while place < last and scores[best_first[place]] == score:
+            place += 1
+        for item_id in sorted(best_first[start:place]):
             yield item_id, score, "similar", _reasons(item_id, heard)
 
 
@@ -81,27 +85,23 @@ def blend(
     parts: Sequence[tuple[float, Iterable[Candidate]]], *, may_be_shown: Callable[[ItemId], bool], k: int
 ) -> list[Candidate]:
     """The first ``k`` candidates of the weighted parts by the rule above, or all there are."""
-    seen: set[ItemId] = set()
-
-    def showable(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-        for candidate in candidates:
-            item_id = candidate[0]
-            if item_id not in seen:
-                seen.add(item_id)
-                if may_be_shown(item_id):
-                    yield candidate
-
-    due = [(_due(1, weight), at, 1, weight, showable(candidates)) for at, (weight, candidates) in enumerate(parts)]
+    due = [(_due(1, weight), at, 1, weight, iter(candidates)) for at, (weight, candidates) in enumerate(parts)]
     heapify(due)
+    seen: set[ItemId] = set()
     chosen: list[Candidate] = []
     while due and len(chosen) < k:
         _, at, place, weight, candidates = due[0]
-        candidate = next(candidates, None)
-        if candidate is None:
-            heappop(due)
+        for candidate in candidates:
+            item_id = candidate[0]
+            if item_id in seen:
+                continue
+            seen.add(item_id)
+            if may_be_shown(item_id):
+                chosen.append(candidate)
+                heapreplace(due, (_due(place + 1, weight), at, place + 1, weight, candidates))
+                break
         else:
-            chosen.append(candidate)
-            heapreplace(due, (_due(place + 1, weight), at, place + 1, weight, candidates))
+            heappop(due)
     return chosen
 
 

@@ -45,8 +45,8 @@ class Quick:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The request is answered, here or the long way."""
-        way = _way(scope)
-        site = None if way is None else self._site(scope)
+        way = way_of(scope)
+        site = None if way is None else self.site(scope)
         if way is None or site is None:
             await self._app(scope, receive, send)
             return
@@ -68,7 +68,7 @@ class Quick:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _site(self, scope: Scope) -> SiteConfig | None:
+    def site(self, scope: Scope) -> SiteConfig | None:
         """The site that is asked, where there is one and the request may ask it; else None."""
         keys: Keys = self._state.keys
         service: Services = self._state.services
@@ -81,7 +81,7 @@ class Quick:
             return None
 
 
-def _way(scope: Scope) -> Way | None:
+def way_of(scope: Scope) -> Way | None:
     """Which question it is, by method and address; None: none of these."""
     if scope["type"] != "http" or scope["root_path"]:
         return None

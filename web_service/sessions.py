@@ -52,7 +52,7 @@ async def continued(
         slates.append(Slate(await best(DEPTH, lambda item_id: item_id not in question.hidden)))
     shelf = await reader.shelf(similar_to=question.similar_to, filters=wish.filters, slates=slates)
     first = await best(
-        question.wanted, lambda item_id: item_id not in question.hidden and shelf.items.get(item_id) is not None
+        question.wanted, lambda item_id: item_id not in question.hidden and shelf.item(item_id) is not None
     )
     found = await question.answered(reader, shelf, chain(first, question.online(shelf)), request_id)
     found.answer["model_version"] = model.version

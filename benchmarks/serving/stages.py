@@ -18,7 +18,7 @@ from recsys.serving.reading import ANYTHING
 from web_service.answering import Answered, Question, Wish, answer
 from web_service.app import create_app
 from web_service.arms import UNTREATED
-from web_service.quick import Quick
+from web_service.quick import Quick, way_of
 from web_service.responses import as_bytes
 from web_service.surroundings import Surroundings
 
@@ -107,6 +107,13 @@ async def _stages(app: Any) -> dict[str, Callable[[int], Awaitable[object]]]:
     def asked(number: int) -> Scope:
         return request(path, f"k=10&user_id={users[number]}")
 
+    def read(number: int) -> object:
+        scope = asked(number)
+        way, asked_site = way_of(scope), quick.site(scope)
+        assert way is not None
+        assert asked_site is not None
+        return way.read(scope["query_string"])
+
     def count(found: Answered) -> None:
         service.telemetry.count_answer(found.answer, "blended", 10, asker=found.asker, from_tables=found.from_tables)
 
@@ -120,7 +127,7 @@ async def _stages(app: Any) -> dict[str, Callable[[int], Awaitable[object]]]:
         "an empty route, whole": lambda number: app(request("/health/live"), _receive, _send),
         WHOLE: lambda number: app(asked(number), _receive, _send),
         PARTS[0]: lambda number: surroundings(asked(number), _receive, _send),
-        PARTS[1]: later(lambda number: quick.read(asked(number))),
+        PARTS[1]: later(read),
         PARTS[2]: activity,
         PARTS[3]: read_release,
         PARTS[4]: later(lambda number: questions[number][0].choose(questions[number][1])),

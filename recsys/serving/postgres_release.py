@@ -96,7 +96,7 @@ class PostgresRelease:
                 similar[item_id] = ScoredItems(item_ids, scores)
             else:
                 popular = ScoredItems(item_ids, scores)
-        return Shelf(similar, popular, items)
+        return Shelf(similar, popular, items.get)
 
     async def catalogue(self, *, filters: Filters, without: Collection[ItemId], limit: int) -> list[Item]:
         values = (self.key.release_id, list(without), limit, *_asked(filters))

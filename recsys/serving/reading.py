@@ -3,7 +3,7 @@
 Light: no frame library.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -88,22 +88,15 @@ class ScoredItems:
         object.__setattr__(self, "score_of", dict(zip(self.item_ids, self.scores, strict=True)))
 
 
-class OnSale(Protocol):
-    """Items that may be shown."""
-
-    def get(self, item_id: ItemId, /) -> Item | None:
-        """The item; None where it is unknown or may not be shown."""
-        ...
-
-
 @dataclass(slots=True)
 class Shelf:
     """What may be shown: neighbours, popular items, and those of them and of the slate that are available."""
 
     similar: Mapping[ItemId, ScoredItems] = field(default_factory=dict)
     popular: ScoredItems = ScoredItems()
-    items: OnSale = field(default_factory=dict[ItemId, Item])
-    "Available items only, none that was taken off sale since, none that the filters refuse."
+    item: Callable[[ItemId], Item | None] = dict[ItemId, Item]().get
+    """What is known of an item that may be shown; None for any other: it is not available, was taken off sale since, is
+    refused by the filters."""
 
 
 class ReleaseReader(Protocol):

@@ -70,7 +70,8 @@ class Told:
     "Newest first; of users in the order of the last telling."
     _elsewhere: set[UserId] = field(default_factory=set)
     "Users of whom there was too much to keep."
-    _off_sale: dict[ItemId, OffSale] = field(default_factory=dict)
+    off_sale: dict[ItemId, OffSale] = field(default_factory=dict)
+    "Items that are not available, whatever a release says."
     _forgotten: dict[UserId, datetime] = field(default_factory=dict)
 
     def event(self, user_id: UserId, event: SeenEvent) -> None:
@@ -111,9 +112,9 @@ class Told:
     def item(self, item_id: ItemId, off_sale: OffSale | None) -> None:
         """The item is off sale since then; None: it is available again."""
         if off_sale is None:
-            self._off_sale.pop(item_id, None)
+            self.off_sale.pop(item_id, None)
         else:
-            self._off_sale[item_id] = off_sale
+            self.off_sale[item_id] = off_sale
 
     def forget(self, user_id: UserId, at: datetime) -> None:
         """The user asked to be forgotten."""
@@ -135,9 +136,9 @@ class Told:
         bought = frozenset([event.item_id for event in counting if event.event_type == bought_by])
         return Activity(counting[:events], bought, frozenset([event.item_id for event in counting]))
 
-    def off_sale(self, item_id: ItemId, release: ReleaseKey) -> bool:
+    def went_off_sale(self, item_id: ItemId, release: ReleaseKey) -> bool:
         """Whether the item was taken off sale, and the release could not know."""
-        found = self._off_sale.get(item_id)
+        found = self.off_sale.get(item_id)
         return found is not None and (found.timestamp >= release.as_of or found.received_at >= release.created_at)
 
     def forgot(self, user_id: UserId, release: ReleaseKey) -> bool:

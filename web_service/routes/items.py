@@ -46,7 +46,7 @@ async def similar(
             raise Problem(404, "unknown-item", f"found {item_id!a}, expected an item of the catalogue of {site.site}")
         neighbours = ScoredItems()
     items = {
-        near: item for near in neighbours.item_ids if (item := shelf.items.get(near)) and near not in query.exclude
+        near: item for near in neighbours.item_ids if (item := shelf.item(near)) and near not in query.exclude
     }
     candidates: list[Candidate] = [
         (near, score, "similar", (item_id,))

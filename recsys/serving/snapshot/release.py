@@ -65,11 +65,10 @@ class SnapshotRelease:
         for item_id in similar_to:
             if (neighbours := self._snapshot.similar(item_id)) is not None:
                 similar[item_id] = neighbours
-        return Shelf(similar, self._snapshot.popular(filters.category), _OnSale(self._snapshot, self._told(), filters))
+        return Shelf(similar, self._snapshot.popular(filters.category), self._showable(filters))
 
     async def catalogue(self, *, filters: Filters, without: Collection[ItemId], limit: int) -> list[Item]:
-        on_sale = _OnSale(self._snapshot, self._told(), filters)
-        found = map(on_sale.get, filterfalse(without.__contains__, self._snapshot.catalogue(filters)))
+        found = map(self._showable(filters), filterfalse(without.__contains__, self._snapshot.catalogue(filters)))
         return list(islice((item for item in found if item is not None), limit))
 
     async def items(self, item_ids: Collection[ItemId]) -> dict[ItemId, Item]:
@@ -81,17 +80,16 @@ class SnapshotRelease:
         self._users_from = start + limit
         return self._snapshot.users(start, limit)
 
+    def _showable(self, filters: Filters) -> Callable[[ItemId], Item | None]:
+        """What finds items that may be shown."""
+        on_sale, told, anything = self._snapshot.on_sale, self._told(), filters is ANYTHING
+        if anything and not told.off_sale:
+            return on_sale
 
-class _OnSale:
-    """Items that may be shown, looked up when asked for."""
+        def showable(item_id: ItemId) -> Item | None:
+            item = on_sale(item_id)
+            if item is None or (item_id in told.off_sale and told.went_off_sale(item_id, self.key)):
+                return None
+            return item if anything or filters.admit(item) else None
 
-    def __init__(self, snapshot: Snapshot, told: Told, filters: Filters) -> None:
-        self._item = snapshot.item
-        self._off_sale, self._release = told.off_sale, snapshot.key
-        self._filters = None if filters == ANYTHING else filters
-
-    def get(self, item_id: ItemId, /) -> Item | None:
-        item = self._item(item_id)
-        if item is None or not item.available or self._off_sale(item_id, self._release):
-            return None
-        return item if self._filters is None or self._filters.admit(item) else None
+        return showable

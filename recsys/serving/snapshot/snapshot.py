@@ -41,6 +41,8 @@ class Snapshot:
         "The id of the item with this number."
         self.item: Callable[[ItemId], Item | None] = lru_cache(KEPT)(self._item)
         "What is known of an item, available or not; None for one that is not in the catalogue."
+        self.on_sale: Callable[[ItemId], Item | None] = lru_cache(KEPT)(self._on_sale)
+        "The same for an available item; None for any other."
         self.similar: Callable[[ItemId], ScoredItems | None] = lru_cache(KEPT)(self._similar)
         "Neighbours, best first; None where it has none."
         self.popular: Callable[[str | None], ScoredItems] = lru_cache(KEPT)(self._popular)
@@ -115,6 +117,10 @@ class Snapshot:
         at = self._mapped["fact_at"]
         title, category, price = json.loads(bytes(self._mapped["facts"][at[number] : at[number + 1]]))
         return Item(item_id, title, category, price, bool(self._mapped["available"][number]))
+
+    def _on_sale(self, item_id: ItemId) -> Item | None:
+        item = self.item(item_id)
+        return item if item is not None and item.available else None
 
     def _similar(self, item_id: ItemId) -> ScoredItems | None:
         number = self._find("item", item_id, self.name)

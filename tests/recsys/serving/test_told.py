@@ -98,9 +98,9 @@ def test_a_release_knows_better_what_it_could_know():
     told.item("i1", OffSale(NOON - MINUTE, NOON - MINUTE))
     told.item("i2", OffSale(NOON - MINUTE, NOON))
     told.item("i3", OffSale(NOON, NOON))
-    assert [told.off_sale(item, KEY) for item in ("i1", "i2", "i3", "i4")] == [False, True, True, False]
+    assert [told.went_off_sale(item, KEY) for item in ("i1", "i2", "i3", "i4")] == [False, True, True, False]
     told.item("i3", None)
-    assert not told.off_sale("i3", KEY)
+    assert not told.went_off_sale("i3", KEY)
 
 
 def test_a_forgotten_user_is_gone_and_may_begin_again():

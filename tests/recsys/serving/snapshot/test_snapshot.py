@@ -109,7 +109,7 @@ def test_shelf_and_catalogue_are_as_in_the_tables(dsn, snapshot, filters, few, m
         shelf = await reader.shelf(similar_to=["i01", "i05", "no such"], filters=filters, slates=[slate])
         catalogue = await reader.catalogue(filters=filters, without={"i02"}, limit=7)
         found = {name: (list(near.item_ids), list(near.scores)) for name, near in shelf.similar.items()}
-        known = {item for item in CATALOGUE if shelf.items.get(item)} & {item for item, *_ in slate.rows}
+        known = {item for item in CATALOGUE if shelf.item(item)} & {item for item, *_ in slate.rows}
         return found, list(shelf.popular.item_ids), list(shelf.popular.scores), known, catalogue
 
     mapped, tables = both(dsn, snapshot, ask)
@@ -129,7 +129,7 @@ def test_what_went_off_sale_is_not_on_the_shelf(dsn, snapshot):
 
     async def ask(reader):
         shelf = await reader.shelf(similar_to=[], filters=ANYTHING, slates=[])
-        return shelf.items.get("i02"), [
+        return shelf.item("i02"), [
             item.item_id for item in await reader.catalogue(filters=ANYTHING, without=(), limit=2)
         ]
 
