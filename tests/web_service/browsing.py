@@ -1,5 +1,7 @@
 """A real browser, and a shop's page for it to open, on a server of the shop's own."""
 
+import itertools
+import json
 import shutil
 import subprocess
 import threading
@@ -8,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
+from websockets.sync.client import connect
+
+from tests.web_service.conftest import until
 
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium (Debian: apt-get install chromium)")
@@ -62,11 +67,13 @@ def shop_page():
 
 @contextmanager
 def browser(address, folder):
+    """It opens the address; it has ended when the block ends."""
     options = [
         "--headless=new",
         "--no-sandbox",
         "--disable-gpu",
         "--disable-dev-shm-usage",
+        "--remote-debugging-port=0",
         f"--user-data-dir={folder}",
     ]
     with subprocess.Popen([CHROMIUM, *options, address], stderr=subprocess.DEVNULL) as started:
@@ -74,3 +81,66 @@ def browser(address, folder):
             yield
         finally:
             started.terminate()
+
+
+class Tab:
+    """A page that is told what to do over the DevTools protocol, with what the page complained of."""
+
+    def __init__(self, line):
+        self._line = line
+        self._numbers = itertools.count(1)
+        self.complaints = []
+        for part in ("Page", "Runtime", "Log"):
+            self.do(f"{part}.enable")
+
+    def ask(self, method, **wish):
+        """The browser's message about one command: its result, or an error."""
+        number = next(self._numbers)
+        self._line.send(json.dumps({"id": number, "method": method, "params": wish}))
+        while (said := json.loads(self._line.recv(timeout=60))).get("id") != number:
+            if said["method"] in ("Runtime.exceptionThrown", "Log.entryAdded"):
+                self.complaints.append(said["params"])
+        return said
+
+    def do(self, method, **wish):
+        """The result of one command."""
+        said = self.ask(method, **wish)
+        assert "error" not in said, said
+        return said["result"]
+
+    def open(self, address):
+        """Leaves the page for another, with nothing kept of it, also where only the part after # is another."""
+        self.do("Page.navigate", url="about:blank")
+        self.do("Page.navigate", url=address)
+
+    def js(self, expression):
+        """The value of an expression."""
+        said = self.do("Runtime.evaluate", expression=expression, returnByValue=True)
+        assert "exceptionDetails" not in said, said["exceptionDetails"]
+        return said["result"].get("value")
+
+    def sees(self, expression):
+        """Waits until the expression is true; while there is no page, or not yet all of it, it is not."""
+        wish = {"expression": f"Boolean({expression})", "returnByValue": True}
+        until(lambda: self.ask("Runtime.evaluate", **wish).get("result", {}).get("result", {}).get("value"), seconds=60)
+
+    def press(self, key):
+        """One key of the keyboard, where the focus is."""
+        text = {"text": "\r"} if key == "Enter" else {}
+        code = {"Tab": 9, "Enter": 13}[key]
+        for kind in ("keyDown", "keyUp"):
+            self.do("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **text)
+
+
+@contextmanager
+def tab(address, folder):
+    """A tab of a browser of its own, with the address open."""
+    said = folder / "DevToolsActivePort"
+    with browser("about:blank", folder):
+        until(lambda: said.is_file() and len(said.read_text().splitlines()) > 1, seconds=60)
+        port = said.read_text().splitlines()[0]
+        pages = [page for page in httpx.get(f"http://127.0.0.1:{port}/json/list").json() if page["type"] == "page"]
+        with connect(pages[0]["webSocketDebuggerUrl"], max_size=None) as line:
+            opened = Tab(line)
+            opened.open(address)
+            yield opened

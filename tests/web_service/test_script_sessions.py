@@ -2,20 +2,15 @@
 
 import json
 
-import numpy as np
 import pytest
-import scipy.sparse as sp
 
-from recsys.serving import publishing
-from recsys.serving.continuing.followers import Followers
-from recsys.serving.continuing.model import NextItems
-from recsys.serving.continuing.rows import Rows
 from recsys.serving.postgres import transaction
 from recsys.serving.predicting.intent import PurchaseIntent
 from recsys.serving.predicting.session import SessionEvent
-from recsys.testing.small_release import CATALOGUE, NOON, SITE
+from recsys.testing.small_release import SITE
 from tests.web_service.browsing import browser, needs_chromium, shop_page
 from tests.web_service.conftest import as_web, running, until
+from tests.web_service.predicting import live_next_items
 from web_service.app import create_app
 
 pytestmark = needs_chromium
@@ -55,26 +50,11 @@ PAGE = """<!doctype html><div id="next"></div>
 </script>"""
 
 
-def next_items():
-    """A model that goes from each of ten items to six others, by known probabilities."""
-    rng = np.random.default_rng(1)
-    chances = rng.random((10, 10)) * (rng.random((10, 10)) < 0.6)
-    np.fill_diagonal(chances, 0.0)
-    follows = Followers(Rows.of_sparse(sp.csr_matrix(chances.astype(np.float32))), position_decay=0.5)
-    return NextItems(CATALOGUE[:10], follows)
-
-
 @pytest.fixture
 def model(predicting_shop, tmp_path):
     """A live model of next items, beside that of purchase intent."""
-    next_items().save(tmp_path / "model")
-    dsn = predicting_shop.postgres_dsn()
-    publishing.record_release(dsn, SITE, "next", as_of=NOON, at=NOON, state="gated", surface="session")
-    publishing.publish_model(dsn, SITE, "next", tmp_path / "model")
-    publishing.activate(dsn, SITE, "next", NOON)
-    yield NextItems.load(tmp_path / "model")
-    with transaction(dsn) as cursor:
-        cursor.execute("DELETE FROM recsys.live_release WHERE surface = 'session'")
+    with live_next_items(predicting_shop, tmp_path / "model") as model:
+        yield model
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ async function call(path, options = {}) {
 }
 
 const get = async (path) => (await call(path)).content;
-const query = (values) =>
+export const query = (values) =>
   new URLSearchParams(Object.entries(values).filter(([, value]) => value !== "" && value != null)).toString();
 
 export const sites = () => get("/v1/sites");
@@ -36,6 +36,8 @@ export const users = (site) => get(`/v1/${site}/users?limit=30`);
 export const releases = (site) => get(`/v1/${site}/releases`);
 export const popular = (site) => get(`/v1/${site}/popular?k=200`);
 export const recommendations = (site, question) => call(`/v1/${site}/recommendations?${query(question)}`);
+export const session = (site, items, k) => get(`/v1/${site}/session?${query({ items: items.join(","), k })}`);
+export const intent = (site, user) => get(`/v1/${site}/intent?${query({ user_id: user })}`);
 export const events = (site, user) => get(`/v1/${site}/users/${encodeURIComponent(user)}/events?limit=8`);
 export const send = (site, event) =>
   call(`/v1/${site}/events`, {

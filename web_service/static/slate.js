@@ -6,22 +6,36 @@ const ICON_WORDS = 2;
 
 const family = (item) => item.source.split(":")[0];
 const hue = (text) => [...text].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7);
-const label = (type) => LABELS[type] ?? type.charAt(0).toUpperCase() + type.slice(1);
+export const label = (type) => LABELS[type] ?? type.charAt(0).toUpperCase() + type.slice(1);
 const quiet = matchMedia("(prefers-reduced-motion: reduce)");
 
 const initials = (text) =>
   text.split(/[^\p{L}\p{N}]+/u).filter(Boolean).slice(0, ICON_WORDS).map((word) => [...word][0].toUpperCase()).join("");
 
 /** Draws `items` into `list`; `before` maps item ids to their former positions, or is null for a first look. */
-export function draw(list, items, { before, title, eventTypes, act }) {
+export function draw(list, items, { before, ...more }) {
   const old = new Map([...list.children].map((card) => [card.dataset.item, card.getBoundingClientRect()]));
-  const focused = document.activeElement?.closest?.(".card")?.dataset.item;
-  list.replaceChildren(...items.map((item) => card(item, { before, title, eventTypes, act })));
+  const focused = focusIn(list);
+  list.replaceChildren(...items.map((item) => card(item, { before, ...more })));
   if (before && !quiet.matches) glide(list, old);
-  if (focused) [...list.children].find((card) => card.dataset.item === focused)?.querySelector("button")?.focus();
+  if (focused) focusAgain(list, focused);
 }
 
-function card(item, { before, title, eventTypes, act }) {
+/** Which button of which card has the focus. */
+function focusIn(list) {
+  const node = document.activeElement?.closest(".card");
+  if (!list.contains(node)) return null;
+  return { item: node.dataset.item, place: [...list.children].indexOf(node), button: [...node.querySelectorAll("button")].indexOf(document.activeElement) };
+}
+
+/** The same button of the same item; where that is gone, of the item that stands in its place. */
+function focusAgain(list, { item, place, button }) {
+  const cards = [...list.children];
+  const node = cards.find((card) => card.dataset.item === item) ?? cards[Math.min(place, cards.length - 1)];
+  node?.querySelectorAll("button")[button]?.focus();
+}
+
+function card(item, { before, title, eventTypes, act, leaveOut }) {
   const node = document.getElementById("card").content.firstElementChild.cloneNode(true);
   const find = (selector) => node.querySelector(selector);
   const name = item.title ?? item.item_id;
@@ -33,13 +47,22 @@ function card(item, { before, title, eventTypes, act }) {
   find("h3").title = `${name} (${item.item_id})`;
   find(".category").textContent = item.category ?? "";
   find(".price").textContent = item.price == null ? "" : item.price.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  const badge = find(".badge");
-  badge.dataset.source = family(item);
-  badge.textContent = item.source.replace(":", " · ").replaceAll("_", " ");
-  badge.title = `score ${item.score.toPrecision(4)}`;
+  badge(find(".badge"), item);
   because(find(".because"), item, title);
   if (before) mark(node, before.get(item.item_id), item.position);
+  find(".out").setAttribute("aria-label", `Leave out ${name}`);
+  find(".out").addEventListener("click", () => leaveOut(item));
+  find(".out").hidden = item.item_id.includes(","); // the list of what is left out has commas between
   find(".actions").append(...eventTypes.map((type) => button(type, name, () => act(item, type))));
+  return node;
+}
+
+/** Makes `node` say where the item came from. */
+export function badge(node, item) {
+  node.className = "badge";
+  node.dataset.source = family(item);
+  node.textContent = item.source.replace(":", " · ").replaceAll("_", " ");
+  node.title = `score ${item.score.toPrecision(4)}`;
   return node;
 }
 
