@@ -91,7 +91,7 @@ async def answer(
     filters = wish.filters
     shelf = await reader.shelf(similar_to=question.similar_to, filters=filters, slates=[question.slate])
     ranked = None
-    if ranking is not None and site.serving.online_ranking.enabled and wish.mode == "blended":
+    if ranking is not None and question.may_be_ranked:
         lists = (question.slate.rows, question.online(shelf))
         ranked = await ranking.order(site, reader.key, wish.user_id, *lists, question.signals, shelf.similar)
     return await question.answered(reader, shelf, ranked, request_id)
@@ -110,6 +110,11 @@ class Question:
         self.signals = _signals(site, wish, activity, now)
         self.hidden = _hidden(wish, activity, slate)
         "What must not be shown."
+
+    @property
+    def may_be_ranked(self) -> bool:
+        """Whether the ranker is to order the answer; an arm that names weights is answered by these."""
+        return self.site.serving.online_ranking.enabled and self.wish.mode == "blended" and self.treatment.blend is None
 
     @property
     def similar_to(self) -> list[ItemId]:
@@ -141,7 +146,7 @@ class Question:
         if ranked is not None:
             parts = [(1.0, ranked), (0.0, popular)]
         elif wish.mode == "blended":
-            weights = policy.blend
+            weights = self.treatment.blend or policy.blend
             parts = [(weights.online, online), (weights.offline, self.slate.rows), (weights.popular, popular)]
         else:
             parts = [(1.0, online if wish.mode == "online" else self.slate.rows), (0.0, popular)]

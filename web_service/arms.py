@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from recsys.serving.assignment import Assigner
+from recsys.sites.blend_policy import BlendPolicy
 from recsys.sites.experiment import Experiment
 from recsys.types import ReleaseId, UserId
 
@@ -19,6 +20,8 @@ class Treatment:
     "None: whichever is live."
     mode: Literal["blended", "offline", "online", "popular"] | None = None
     "None: as the request asks."
+    blend: BlendPolicy | None = None
+    "None: as the site mixes."
 
 
 UNTREATED: Final = Treatment("live")
@@ -32,13 +35,16 @@ class Arms:
         self._trials = [
             (
                 Assigner(experiment, ramp),
-                {arm.name: Treatment(experiment.label(arm.name), arm.release_id, arm.mode) for arm in experiment.arms},
+                {
+                    arm.name: Treatment(experiment.label(arm.name), arm.release_id, arm.mode, arm.blend)
+                    for arm in experiment.arms
+                },
             )
             for experiment, ramp in running
         ]
 
     def of(self, user_id: UserId | None) -> Treatment:
-        """The user's treatment. Where experiments of several layers name a release or a mode, the first does."""
+        """The user's treatment. Where several layers' experiments name a release, a mode or a blend, the first does."""
         found = [arms[arm] for assigner, arms in self._trials if (arm := assigner.arm(user_id)) is not None]
         if not found:
             return UNTREATED
@@ -48,4 +54,5 @@ class Arms:
             " ".join(treatment.label for treatment in found),
             next((treatment.release_id for treatment in found if treatment.release_id is not None), None),
             next((treatment.mode for treatment in found if treatment.mode is not None), None),
+            next((treatment.blend for treatment in found if treatment.blend is not None), None),
         )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, StringConstraints, model_validator
 
+from recsys.sites.blend_policy import BlendPolicy
 from recsys.sites.table_policy import Share
 from recsys.types import Frozen, ReleaseId, SiteId
 
@@ -28,6 +29,14 @@ class Arm(Frozen):
     "None: whichever release is live."
     mode: Literal["blended", "offline", "online", "popular"] | None = None
     "None: as the request asks. popular: no personal recommendations, a control that everything must beat."
+    blend: BlendPolicy | None = None
+    "Weights by which blended answers are mixed, in the order of blending; None: the site's."
+
+    @model_validator(mode="after")
+    def _blend_is_used(self) -> Self:
+        if self.blend is not None and self.mode not in (None, "blended"):
+            raise ValueError(f"blend: found weights beside mode {self.mode!r}, expected mode blended, or none")
+        return self
 
 
 class Guardrail(Frozen):

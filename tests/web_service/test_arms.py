@@ -7,10 +7,15 @@ import pytest
 from recsys.serving import experiments, publishing
 from recsys.serving.assignment import Assigner
 from recsys.serving.postgres import transaction
+from recsys.sites import SiteConfig
+from recsys.sites.blend_policy import BlendPolicy
 from recsys.sites.experiment import Experiment
 from recsys.testing.small_release import NOON, SITE
 from tests.web_service.conftest import until
+from web_service.answering import NO_SLATE, NOTHING_DONE, Question, Wish
+from web_service.arms import UNTREATED, Treatment
 
+SHOP = {"site": SITE, "source": {"kind": "simulator"}, "interactions": [{"name": "view", "weight": 1}]}
 USERS = [*("anna", "boris", "clara"), *(f"user-{number}" for number in range(40))]
 
 
@@ -82,6 +87,35 @@ def test_an_arm_of_popular_items_is_personal_to_nobody(client, start):
     item = ids(asked(client, known))[0]
     client.post(f"/v1/{SITE}/events", json={"user_id": known, "item_id": item, "event_type": "view"})
     assert {item["source"] for item in asked(client, known, k=3)["items"]} == {"popular"}
+
+
+def test_an_arm_may_mix_its_answers_otherwise(client, start):
+    popular_first = {"online": 0, "offline": 0, "popular": 1}
+    arms = [{"name": "live", "share": 0.5}, {"name": "mixed", "share": 0.5, "blend": popular_first}]
+    arm_of = Assigner(start(experiment(arms=arms)), 0.4999).arm
+
+    def first(user: str, **query) -> str:
+        return asked(client, user, recent="i01", **query)["items"][0]["source"]
+
+    expected = {"live": "similar", "mixed": "popular"}
+    assert {user: first(user) for user in USERS} == {user: expected[arm_of(user)] for user in USERS}
+    assert {first(user, mode="online") for user in USERS} == {"similar"}
+
+
+def test_an_arm_that_names_weights_is_not_ranked_at_request_time():
+    site = SiteConfig.model_validate(SHOP | {"serving": {"exclude_bought": False, "online_ranking": {"enabled": True}}})
+
+    def ranked(treatment: Treatment) -> bool:
+        return Question(site, Wish("anna", 3), NOTHING_DONE, NO_SLATE, NOON, treatment).may_be_ranked
+
+    assert ranked(UNTREATED)
+    assert not ranked(Treatment("fresh/mixed", blend=BlendPolicy(online=2)))
+
+
+def test_weights_for_answers_that_are_never_mixed_are_refused():
+    arms = [{"name": "live", "share": 0.5}, {"name": "odd", "share": 0.5, "mode": "popular", "blend": {"online": 2}}]
+    with pytest.raises(ValueError, match="expected mode blended"):
+        experiment(arms=arms)
 
 
 def test_when_it_is_over_everybody_is_answered_by_what_is_live(client, start, without_release):
