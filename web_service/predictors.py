@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
+from recsys import columns as c
 from recsys.errors import RecsysError, ReleaseError
 from recsys.serving.away import AWAY
 from recsys.serving.contracts import Surface
+from recsys.serving.predicting.coded import as_text
 from recsys.serving.predicting.session import SessionEvent
 from recsys.serving.predictor_models import LOADERS
 from recsys.serving.telling import live_releases
-from recsys.types import ItemId, ReleaseId, SiteId
+from recsys.types import ItemId, ReleaseId, SiteId, UserId
 from web_service.kept_models import KeptModels
 from web_service.problems import Problem
 from web_service.telemetry import Telemetry
@@ -43,6 +45,10 @@ PATIENCE: Final = 0.3
 """Seconds that a session waits for a model which is not in memory yet; it is continued without, then."""
 
 _FILES: Final = "SELECT name, content FROM recsys.ranker_file WHERE release_id = $1"
+_FORGOTTEN: Final = """
+SELECT release.site, user_id FROM recsys.release JOIN recsys.erasure USING (site)
+WHERE release_id = ANY($1) AND erased_at >= as_of
+"""
 
 
 class Predictors:
@@ -58,6 +64,7 @@ class Predictors:
         self._opening: dict[tuple[SiteId, Surface], asyncio.Lock] = {}
         self._bringing: dict[tuple[SiteId, Surface], asyncio.Task[None]] = {}
         self._not_before: dict[ReleaseId, float] = {}
+        self._forgotten: dict[SiteId, set[UserId]] = {}
         self._looked = False
         self._thread = ThreadPoolExecutor(1, "predicting")
 
@@ -109,11 +116,13 @@ class Predictors:
         return (await self._said(site, "intent", 1, lambda: model.predict([session]).tolist()))[0]
 
     async def clicked(self, site: SiteId, model: "ClickProbability", rows: Sequence[Mapping[str, Any]]) -> list[float]:
-        """One probability per row, counted.
+        """One probability per row, counted; users who were erased since the model was trained are nobody to it.
 
         Raises:
             MissingColumns: with the columns that some row has not.
         """
+        if forgotten := self._forgotten.get(site):
+            rows = [{**row, c.USER_ID: None} if as_text(row.get(c.USER_ID)) in forgotten else row for row in rows]
         return await self._said(site, "ctr", len(rows), lambda: model.predict(rows).tolist())
 
     async def next_items(
@@ -150,6 +159,13 @@ class Predictors:
     async def _look(self) -> None:
         live = {surface: await live_releases(self._pool, surface) for surface in LOADERS}
         self._live = {(site, surface): key.release_id for surface, of in live.items() for site, key in of.items()}
+        models = [*self._live.items(), *((key, release_id) for key, (release_id, _) in self._models.items())]
+        forgotten: dict[SiteId, set[UserId]] = {}
+        for site, user_id in await self._pool.fetch(
+            _FORGOTTEN, [of for (_, surface), of in models if surface == "ctr"]
+        ):
+            forgotten.setdefault(site, set()).add(user_id)
+        self._forgotten = forgotten
         self._looked = True
 
     async def _model(self, site: SiteId, surface: Surface) -> Any:

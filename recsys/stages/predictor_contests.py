@@ -9,8 +9,8 @@ import numpy as np
 from recsys.errors import ConfigError, FeatureMismatch, NotEnoughData, ReleaseError
 from recsys.predictors.ctr import fit_ctr, impression_rows, latest, read_rows
 from recsys.predictors.ctr.judging import contestants
-from recsys.predictors.ctr.rows import coded
 from recsys.predictors.ctr.seen import seen_impressions
+from recsys.predictors.ctr.training import columns_of
 from recsys.predictors.gate import LIVE, MODEL
 from recsys.predictors.intent import fit_intent, hold_back, prefixes_of, read_sessions
 from recsys.predictors.intent.seen import seen_sessions
@@ -71,8 +71,7 @@ def of_ctr(site: SiteConfig, log: Log, as_of: datetime, live: Path | None) -> Pr
     fitted = fit_ctr(earlier, policy)
     said = contestants(fitted, later, policy)
     if live is not None and (before := _clicks(live)) is not None and set(before.columns) <= set(later.columns):
-        columns = before.reader.with_times(coded(later, before.columns))
-        said[LIVE] = before.scorer.predict(before.encoder.table(columns))
+        said[LIVE] = before.scorer.predict(before.encoder.table(columns_of(later, before.reader)))
     labels = later[policy.label].to_numpy().astype(np.bool_)
     seen = seen_impressions(fitted.model, later, policy.label) if policy.path is None else None
     return ProbabilityContest(fitted.model, len(fitted.examples), labels, said, np.arange(later.height), seen)

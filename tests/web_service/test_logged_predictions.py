@@ -152,7 +152,7 @@ def test_360_impressions_are_seen_as_the_training_sees_them(client, predicting_s
     )
     rows = impression_rows(impressions, interactions, updates, as_of=now() + timedelta(hours=1), policy=POLICY)
     model = ClickProbability.load(predicting_shop.recsys_home / "ctr")
-    table = model.encoder.table(columns_of(rows, POLICY))
+    table = model.encoder.table(columns_of(rows, model.reader))
     assert rows[POLICY.label].sum() == len(clicks)
     assert [row.tobytes() for row in table] == [row for _, row in served]
     assert model.scorer.predict(table).tolist() == said

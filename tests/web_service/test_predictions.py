@@ -199,6 +199,33 @@ def test_every_row_has_its_probability(client, live, models):
         assert [each["click_probability"] for each in reply["predictions"]] == model.predict(some).tolist()
 
 
+def test_an_erased_user_is_nobody_until_a_model_has_not_seen_what_was_erased(client, live, models, settings):
+    live("ctr-1")
+    rows = as_requested(drawn_clicks(200, rng=np.random.default_rng(3))[0])
+    model, (gone, stays) = (
+        ClickProbability.load(models["ctr-1"]),
+        list(dict.fromkeys(row[c.USER_ID] for row in rows))[:2],
+    )
+    rows = [{**rows[0], c.USER_ID: user} for user in (gone, stays, None)]
+    known, other, nobody = model.predict(rows).tolist()
+    assert len({known, other, nobody}) == 3
+
+    def said():
+        reply = client.post(f"/v1/{NAME}/ctr", json={"rows": rows})
+        return [each["click_probability"] for each in reply.json().get("predictions", [])]
+
+    until(lambda: said() == [known, other, nobody])
+    assert client.delete(f"/v1/{NAME}/users/{gone}").status_code == 200
+    until(lambda: said() == [nobody, other, nobody])
+    dsn, later = settings.postgres_dsn(), datetime.now(UTC)
+    publishing.record_release(dsn, NAME, "ctr-2", as_of=later, at=later, state="gated", surface="ctr")
+    publishing.publish_model(dsn, NAME, "ctr-2", models["ctr-1"])
+    publishing.activate(dsn, NAME, "ctr-2", later)
+    until(lambda: said() == [known, other, nobody])
+    publishing.activate(dsn, NAME, "ctr-1", later)
+    until(lambda: said() == [nobody, other, nobody])
+
+
 def test_missing_columns_are_named(client, live):
     live("ctr-1")
     row = as_requested(drawn_clicks(1, rng=np.random.default_rng(5))[0])[0]

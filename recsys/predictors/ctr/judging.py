@@ -29,7 +29,7 @@ def contestants(fitted: FittedCtr, rows: pl.DataFrame, policy: CtrPolicy) -> dic
     These are the base rate of what was learned from; the smoothed click rate of the value of one column, the first of
     the policy's categories; and the logistic regression on the same features alone.
     """
-    table = fitted.model.encoder.table(columns_of(rows, policy))
+    table = fitted.model.encoder.table(columns_of(rows, fitted.model.reader))
     learned = fitted.examples
     said = {
         "model": fitted.model.scorer.predict(table),

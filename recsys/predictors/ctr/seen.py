@@ -4,14 +4,14 @@ import numpy as np
 import polars as pl
 
 from recsys import columns as c
-from recsys.predictors.ctr.rows import coded
+from recsys.predictors.ctr.training import columns_of
 from recsys.predictors.seen import SeenRows
 from recsys.serving.predicting.clicks import ClickProbability
 
 
 def seen_impressions(model: ClickProbability, rows: pl.DataFrame, label: str) -> SeenRows:
     """Rows as ``impression_rows`` gives them, at least one, and what the model says of each."""
-    table = model.encoder.table(model.reader.with_times(coded(rows, model.columns)))
+    table = model.encoder.table(columns_of(rows, model.reader))
     return SeenRows(
         names=model.scorer.features,
         table=table,

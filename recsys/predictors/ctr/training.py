@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Self
 
 import numpy as np
@@ -53,7 +54,7 @@ class FittedCtr:
 
     model: ClickProbability
     pipeline: Pipeline
-    "Takes what ``columns_of`` gives."
+    "Takes what ``columns_of`` gives, read by the model's reader."
     checks: tuple[Check, ...]
     examples: Examples
     "What the trees learned from: for importances and baselines."
@@ -85,22 +86,19 @@ def fit_ctr(rows: pl.DataFrame, policy: CtrPolicy) -> FittedCtr:
     names = tuple(name for _, step in steps for name in step.names)
     params = TreeParams(**policy.model_dump(include=set(TreeParams.model_fields)))
     pipeline = Pipeline([("encode", FeatureUnion(steps)), ("trees", Trees(names, params, policy.folds))])
-    pipeline.fit(columns_of(rows, policy), labels)
+    salt = sha256(labels.tobytes()).digest()[:16]  # the same rows give the same model, others other hashes
+    reader = RowReader(policy.columns, policy.time, policy.time_format, salt)
+    pipeline.fit(columns_of(rows, reader), labels)
     fitted = (step for _, step in pipeline["encode"].transformer_list)
     encoder = RowEncoder(policy.numbers, lookups_of(fitted))
     trees = pipeline["trees"]
-    model = ClickProbability(reader_of(policy), encoder, trees.scorer_)
+    model = ClickProbability(reader, encoder, trees.scorer_)
     return FittedCtr(model, pipeline, tuple(checks), trees.learned_)
 
 
-def columns_of(rows: pl.DataFrame, policy: CtrPolicy) -> Mapping[str, Coded]:
-    """The rows as the pipeline takes them."""
-    return reader_of(policy).with_times(coded(rows, policy.columns))
-
-
-def reader_of(policy: CtrPolicy) -> RowReader:
-    """Which columns raw rows must have."""
-    return RowReader(policy.columns, policy.time, policy.time_format)
+def columns_of(rows: pl.DataFrame, reader: RowReader) -> Mapping[str, Coded]:
+    """The rows as the pipeline takes them, or a model's encoder."""
+    return reader.prepared(coded(rows, reader.columns))
 
 
 def transformers(policy: CtrPolicy) -> list[tuple[str, Numbers | Counts | Frequencies | Rates | Crosses]]:

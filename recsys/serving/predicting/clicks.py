@@ -68,6 +68,7 @@ class ClickProbability:
             "columns": self.reader.columns,
             "time": self.reader.time,
             "time_format": self.reader.time_format,
+            "salt": self.reader.salt.hex(),
             "numbers": self.encoder.numbers,
             "lookups": [each for each, _ in states],
         }
@@ -82,15 +83,20 @@ class ClickProbability:
 
         Raises:
             ReleaseError: a file is missing.
+            FeatureMismatch: it was trained by a version of this library whose tables name users.
         """
         import numpy as np
 
         scorer = Scorer.load(folder, beside=BESIDE)
         told = json.loads((folder / ENCODERS_FILE).read_text(encoding="utf-8"))
+        if "salt" not in told:
+            raise FeatureMismatch(
+                "found tables with the ids of users, expected hashes of them; train the predictor again"
+            )
         with np.load(folder / TABLES_FILE, allow_pickle=False) as arrays:
             lookups = tuple(
                 Lookup.from_state(each, {name: arrays[f"{n}.{name}"] for name in ("texts", "numbers")})
                 for n, each in enumerate(told["lookups"])
             )
-        reader = RowReader(tuple(told["columns"]), told["time"], told["time_format"])
+        reader = RowReader(tuple(told["columns"]), told["time"], told["time_format"], bytes.fromhex(told["salt"]))
         return cls(reader, RowEncoder(tuple(told["numbers"]), lookups), scorer)

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from hashlib import blake2b
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Final
 
@@ -68,6 +69,10 @@ class Coded:
             [str(zlib.crc32(text.encode("utf-8", "surrogatepass")) % buckets) for text in self.values], self.codes
         )
 
+    def unnamed(self, salt: bytes) -> "Coded":
+        """A salted hash (BLAKE2, 64 bits) in each text's place, which is no number; what is missing stays so."""
+        return Coded([text and f"#{_salted(text, salt)}" for text in self.values], self.codes)
+
     def hours_and_weekdays(self, form: str | None) -> tuple["Coded", "Coded"]:
         """Hour of the day, 0 to 23, and day of the week, 1 is Monday, of a column of times; empty where it is none.
 
@@ -94,6 +99,10 @@ def crossed(columns: Sequence[Coded]) -> Coded:
         ]
         first = Coded(texts, codes)
     return first
+
+
+def _salted(text: str, salt: bytes) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=salt).hexdigest()
 
 
 def _number(text: str) -> float:

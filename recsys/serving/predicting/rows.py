@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from recsys import columns as c
 from recsys.errors import MissingColumns
 from recsys.serving.predicting.coded import Coded
 from recsys.serving.predicting.lookups import Lookup
@@ -29,6 +30,8 @@ class RowReader:
     "The column that says when; it adds hour_of_day and day_of_week."
     time_format: str | None
     "As of ``strptime``; None: ISO 8601."
+    salt: bytes
+    "Of the hash that stands for a user's id: a model names nobody."
 
     def read(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Coded]:
         """The columns of these rows.
@@ -49,10 +52,12 @@ class RowReader:
                 "accepted where a value is not known",
                 columns=tuple(missing),
             )
-        return self.with_times({name: Coded.of([row[name] for row in rows]) for name in self.columns})
+        return self.prepared({name: Coded.of([row[name] for row in rows]) for name in self.columns})
 
-    def with_times(self, columns: dict[str, Coded]) -> dict[str, Coded]:
-        """The same columns, and those that the time of a row adds."""
+    def prepared(self, columns: dict[str, Coded]) -> dict[str, Coded]:
+        """The same columns with users unnamed, and those that the time of a row adds."""
+        if c.USER_ID in columns:
+            columns = {**columns, c.USER_ID: columns[c.USER_ID].unnamed(self.salt)}
         if self.time is None:
             return columns
         hours, weekdays = columns[self.time].hours_and_weekdays(self.time_format)

@@ -48,7 +48,7 @@ usual = settings(max_examples=60, suppress_health_check=[HealthCheck.function_sc
 def test_rows_of_the_log_have_the_features_of_the_same_rows_as_json(fitted, policy, rows):
     """Nulls, values never seen, prices that are no number, any time."""
     frame = pl.DataFrame(rows, schema=SCHEMA)
-    of_pipeline = np.asarray(fitted.pipeline["encode"].transform(columns_of(frame, policy)))
+    of_pipeline = np.asarray(fitted.pipeline["encode"].transform(columns_of(frame, fitted.model.reader)))
     sent = [{**row, c.TIMESTAMP: row[c.TIMESTAMP] and row[c.TIMESTAMP].isoformat()} for row in rows]
     assert fitted.model.table(json.loads(json.dumps(sent))).tobytes() == of_pipeline.tobytes()
 
@@ -96,7 +96,7 @@ def test_a_log_that_goes_on_changes_no_feature_of_a_row_that_was_there(fitted, p
     for until in (at(cut), AS_OF):
         parts = [part.filter(pl.col(c.TIMESTAMP) <= until) for part in (impressions, interactions, told)]
         rows = impression_rows(*parts[:2], filled(parts[2], ITEM_UPDATES), as_of=AS_OF, policy=CtrPolicy())
-        tables.append((rows.drop("click"), fitted.model.encoder.table(columns_of(rows, policy))))
+        tables.append((rows.drop("click"), fitted.model.encoder.table(columns_of(rows, fitted.model.reader))))
     (rows, table), (more, longer) = tables
     assert more.head(rows.height).equals(rows)
     assert longer[: rows.height].tobytes() == table.tobytes()

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from recsys import columns as c
-from recsys.errors import MissingColumns, NotEnoughData, ReleaseError, SchemaError, TableRefused
+from recsys.errors import FeatureMismatch, MissingColumns, NotEnoughData, ReleaseError, SchemaError, TableRefused
 from recsys.predictors.ctr import ctr_checks, fit_ctr, judge_ctr
 from recsys.predictors.ctr.training import columns_of
 from recsys.predictors.trees import shap_summary
@@ -47,9 +47,9 @@ def test_shuffled_labels_score_as_chance(earlier, later, policy):
 def test_what_is_served_is_what_the_pipeline_gives(fitted, later, policy):
     """1,000 logged requests, through JSON: the features of the pipeline, to the bit."""
     rows = later.sample(1000, seed=1)
-    of_pipeline = np.asarray(fitted.pipeline["encode"].transform(columns_of(rows, policy)))
+    of_pipeline = np.asarray(fitted.pipeline["encode"].transform(columns_of(rows, fitted.model.reader)))
     assert of_pipeline.tobytes() == fitted.model.table(as_requested(rows)).tobytes()
-    said = fitted.pipeline.predict_proba(columns_of(rows, policy))[:, 1]
+    said = fitted.pipeline.predict_proba(columns_of(rows, fitted.model.reader))[:, 1]
     assert said.tolist() == fitted.model.predict(as_requested(rows)).tolist()
 
 
@@ -75,6 +75,28 @@ def test_it_is_the_same_after_it_was_saved(fitted, later, tmp_path):
 
 def test_the_same_rows_give_the_same_bytes(fitted, earlier, policy, tmp_path):
     assert fit_ctr(earlier, policy).model.save(tmp_path / "a") == fitted.model.save(tmp_path / "b")
+
+
+def test_no_file_names_a_user_and_users_are_still_told_apart(fitted, earlier, later, tmp_path):
+    fitted.model.save(tmp_path)
+    with np.load(tmp_path / "tables.npz") as arrays:
+        saved = b"".join(arrays[name].tobytes() for name in arrays.files if name.endswith("texts"))
+    saved += b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.name != "tables.npz")
+    texts = set(saved.decode("utf-8", "replace").replace("\x1f", '"').replace("\\u001f", '"').split('"'))
+    assert texts & set(earlier[c.ITEM_ID])
+    assert texts & set(earlier[c.USER_ID]) == set()
+    (row,) = as_requested(later.head(1))
+    of_users = [fitted.model.table([{**row, c.USER_ID: user}]) for user in earlier[c.USER_ID].unique().sort()[:20]]
+    assert len({table.tobytes() for table in of_users}) > 10
+
+
+def test_a_model_whose_tables_name_users_is_refused(fitted, tmp_path):
+    fitted.model.save(tmp_path)
+    told = json.loads((tmp_path / "encoders.json").read_text())
+    del told["salt"]
+    (tmp_path / "encoders.json").write_text(json.dumps(told))
+    with pytest.raises(FeatureMismatch, match="found tables with the ids of users"):
+        ClickProbability.load(tmp_path)
 
 
 def test_unknown_values_are_fine_and_missing_columns_are_named(fitted, later):
