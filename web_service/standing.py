@@ -6,7 +6,7 @@ While Postgres is away the worker goes on with what it knows, and says since whe
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -110,6 +110,10 @@ class Standing:
         known = [*self._wanted, *(reader.key for reader in self._readers.values())]
         return list({release.release_id: release for release in known}.values())
 
+    def told(self, site: SiteId) -> Told | None:
+        """What the site was told lately; None while it is not read, or the site has no release."""
+        return self._told.get(site)
+
     async def activity(self, site: SiteId, user_id: UserId, *, events: int, bought_by: str | None) -> Activity:
         """What the user did lately; from memory wherever that is complete."""
         told = self._told.get(site)
@@ -162,7 +166,7 @@ class Standing:
         except UNREADABLE as fault:
             log.warning("Postgres does not answer (%s); starting with the snapshots of this host", fault)
             for snapshot in self._snapshots.remembered():
-                self._told[snapshot.key.site] = Told(snapshot.key)
+                self._told[snapshot.key.site] = Told(snapshot.key, sure=False)
                 self._readers[snapshot.key.site] = self._choose(snapshot.key)
 
     async def run(self) -> None:
@@ -173,6 +177,7 @@ class Standing:
                 try:
                     await self._follow(connection)
                 finally:
+                    self._doubt(self._told)
                     await connection.close(timeout=LOOK_AGAIN)
             except UNREADABLE as fault:
                 log.warning("Postgres does not answer: %s", fault)
@@ -181,7 +186,7 @@ class Standing:
     async def _follow(self, connection: asyncpg.Connection) -> None:
         await connection.add_listener(NEWS, self._hear)
         await connection.add_listener(CHANNEL, lambda *_: self.change())
-        self._unsure |= self._told.keys()  # what was said while nobody listened is read again
+        self._doubt(self._told)  # what was said while nobody listened is read again
         while True:
             self._changed.clear()
             async with asyncio.timeout(ANSWERS_WITHIN):
@@ -247,8 +252,10 @@ class Standing:
                 self._meanwhile = []
                 told = await read_told(connection, since)
                 for news in self._meanwhile:
-                    heed(told, news)
+                    if news["site"] == site:
+                        heed(told, news)
                 self._meanwhile = None
+                told.sure = site not in self._unsure
                 self._told[site] = told
                 self.read_at[site] = datetime.now(UTC)
                 stays()
@@ -274,11 +281,18 @@ class Standing:
             self._telemetry.news.observe(max(0.0, datetime.now(UTC).timestamp() - news["received_at"]))
         self._take_in(news)
 
+    def _doubt(self, sites: Collection[SiteId]) -> None:
+        """What is in memory of the sites may lack something, until it is read again."""
+        self._unsure.update(sites)
+        for told in map(self._told.get, sites):
+            if told is not None:
+                told.sure = False
+
     def _take_in(self, news: dict[str, Any]) -> None:
         if self._meanwhile is not None:
             self._meanwhile.append(news)
         if news["kind"] == "changed":
-            self._unsure.add(news["site"])
+            self._doubt([news["site"]])
             self.change()
         elif (told := self._told.get(news["site"])) is not None:
             heed(told, news)

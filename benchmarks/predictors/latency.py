@@ -5,7 +5,8 @@
 Two models with every default of a site are made of simulated sessions and rows, published, and asked for: one question
 after another, one worker, one connection. *Own* is what the model itself takes in the same process, *times* is p50
 over that of the empty route and *own* together. MLflow serves the same click model from the same files, as the
-platform registers it. ``--quick`` learns from less and asks less.
+platform registers it. Of users, whose sessions have three views of items and more, each is asked about again and
+again, and right after another event. ``--quick`` learns from less and asks less.
 """
 
 import argparse
@@ -43,6 +44,8 @@ from recsys.testing.buying import drawn_sessions
 HEAD = ("server", "asked", "rows", "p50 ms", "p99 ms", "own ms", "times", "rows/s")
 USERS = 1000
 TYPES = "view,view,cart,view"
+LIVE = [SessionEvent("view", 300.0 * n, f"a{n:05}", "books", float(n)) for n in range(3)]
+"""A session that users have."""
 
 
 def models(folder: Path, rows: int) -> tuple[PurchaseIntent, ClickProbability, pl.DataFrame]:
@@ -99,22 +102,29 @@ def main() -> None:
         activate(context.dsn, folder)
         sent = sent_rows(table)
         told = [[SessionEvent(each) for each in TYPES.split(",")]] * MANY
+        lived = ("live intent", 1, lambda n: intent.predict([LIVE]))
         own = {
             (name, size): 1000 * float(np.median(seconds(call, size)))
-            for name, size, call in calls(intent, ctr, told, sent)
+            for name, size, call in [*calls(intent, ctr, told, sent), lived]
         }
         print(f"| {' | '.join(HEAD)} |\n| {' | '.join(['---'] * len(HEAD))} |")
         ask = f"/v1/{SITE}"
+        users = [user(n) for n in range(200)]
+        of_users = [request(f"{ask}/intent?user_id={each}") for each in users]
+        views = [
+            request(f"{ask}/events", {"user_id": each, "item_id": "a00007", "event_type": "view"}) for each in users
+        ]
         with web_service(context.settings, 1) as running:
             empty = waited(running.port, [request(EMPTY)], often)
             line("ours", "nothing (`/health/live`)", 0, empty)
-            for asked, size, requests, of in (
-                ("`/intent?session=`", 1, [request(f"{ask}/intent?session={TYPES}")], "intent"),
-                ("`/intent?user_id=`", 1, [request(f"{ask}/intent?user_id={user(n)}") for n in range(200)], "intent"),
-                ("`/ctr`", 1, [request(f"{ask}/ctr", {"rows": [row]}) for row in sent], "ctr"),
-                ("`/ctr`", MANY, [request(f"{ask}/ctr", {"rows": sent})], "ctr"),
+            for asked, size, requests, before, of in (
+                ("`/intent?session=`", 1, [request(f"{ask}/intent?session={TYPES}")], [], "intent"),
+                ("`/intent?user_id=`", 1, of_users, [], "live intent"),
+                ("`/intent?user_id=` after an event", 1, of_users, views, "live intent"),
+                ("`/ctr`", 1, [request(f"{ask}/ctr", {"rows": [row]}) for row in sent], [], "ctr"),
+                ("`/ctr`", MANY, [request(f"{ask}/ctr", {"rows": sent})], [], "ctr"),
             ):
-                found = waited(running.port, requests, often if size == 1 else seldom)
+                found = waited(running.port, requests, often if size == 1 else seldom, before=before)
                 line("ours", asked, size, found, own[of, size], empty.p50)
         with scoring_server(folder) as running:
             line("MLflow", "nothing (`/ping`)", 0, waited(running.port, [request("/ping")], often // 4))

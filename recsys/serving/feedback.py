@@ -27,7 +27,7 @@ SELECT event_id, news, pg_notify('{NEWS}', news) FROM (
     SELECT event_id, json_build_object(
         'kind', 'event', 'site', site, 'event_id', event_id, 'user_id', user_id, 'item_id', item_id,
         'event_type', event_type, 'timestamp', extract(epoch FROM "timestamp"),
-        'received_at', extract(epoch FROM received_at)
+        'received_at', extract(epoch FROM received_at), 'session_id', session_id
     )::text AS news FROM new
 ) AS said
 """

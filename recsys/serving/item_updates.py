@@ -23,7 +23,7 @@ WITH new AS (
         $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::float8[], $9::boolean[],
         $10::text[], $11::text[], $12::timestamptz[], $13::text[]
     )
-    ON CONFLICT (site, event_id) DO NOTHING RETURNING event_id, item_id, available, "timestamp"
+    ON CONFLICT (site, event_id) DO NOTHING RETURNING site, event_id, item_id, category, price, available, "timestamp"
 ), latest AS (
     INSERT INTO recsys.item_availability AS known (site, item_id, available, "timestamp")
     SELECT DISTINCT ON (item_id) $1, item_id, available, "timestamp" FROM new WHERE available IS NOT NULL
@@ -36,6 +36,9 @@ WITH new AS (
         'kind', 'item', 'site', site, 'item_id', item_id, 'available', available,
         'timestamp', extract(epoch FROM "timestamp"), 'received_at', extract(epoch FROM received_at)
     )::text AS news FROM latest
+    UNION
+    SELECT json_build_object('kind', 'facts', 'site', site, 'item_id', item_id)::text FROM new
+    WHERE category IS NOT NULL OR price IS NOT NULL
 ), notified AS MATERIALIZED (
     SELECT news, pg_notify('{NEWS}', news) FROM said
 )

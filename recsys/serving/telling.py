@@ -25,6 +25,7 @@ Running = tuple[Experiment, float]
 NEWS: Final = "recsys_news"
 """Postgres NOTIFY channel. The payload is a JSON object: ``kind``, ``site`` and what ``heed`` reads.
 
+An event that does not tell its ``session_id`` waits on a disk, or is of an earlier version of this service.
 ``{"kind": "changed", "site": …}`` is for those who change the tables by hand: every worker reads the site again."""
 AT_ONCE: Final = 200
 """Events that are put into memory before requests have their turn: some milliseconds."""
@@ -43,10 +44,10 @@ SELECT definition, ramp FROM recsys.experiment WHERE state = 'running' ORDER BY 
 """
 _HAS_ROWS: Final = "SELECT EXISTS (SELECT FROM recsys.item WHERE release_id = $1)"
 _COUNTING: Final = """
-SELECT event_id, user_id, item_id, event_type, "timestamp", received_at FROM recsys.event
+SELECT event_id, user_id, item_id, event_type, "timestamp", received_at, session_id FROM recsys.event
 WHERE site = $1 AND "timestamp" >= $2
 UNION
-SELECT event_id, user_id, item_id, event_type, "timestamp", received_at FROM recsys.event
+SELECT event_id, user_id, item_id, event_type, "timestamp", received_at, session_id FROM recsys.event
 WHERE site = $1 AND received_at >= $3
 ORDER BY received_at DESC LIMIT $4
 """
@@ -94,11 +95,12 @@ async def read_told(database: asyncpg.Pool | asyncpg.Connection, release: Releas
     told = Told(since=release)
     since = (release.site, release.as_of - LOOK_BACK, release.created_at - LOOK_BACK)
     rows = await database.fetch(_COUNTING, *since, MOST_KEPT)
-    told.everyone = len(rows) < MOST_KEPT
+    told.read_from = None if len(rows) < MOST_KEPT else rows[-1]["received_at"]
     for user_id, at in await database.fetch(_FORGOTTEN, release.site):
         told.forget(user_id, at)
-    for place, (event_id, user_id, item_id, event_type, *times) in enumerate(reversed(rows)):
-        told.event(user_id, SeenEvent(event_id, intern(item_id), intern(event_type), *times))
+    for place, (event_id, user_id, item_id, event_type, at, came_in, session_id) in enumerate(reversed(rows)):
+        event = SeenEvent(event_id, intern(item_id), intern(event_type), at, came_in, _shared(session_id))
+        told.event(user_id, event)
         if place % AT_ONCE == 0:
             await asyncio.sleep(0)
     for item_id, *times in await database.fetch(_OFF_SALE, release.site):
@@ -129,16 +131,19 @@ def heed(told: Told, news: Mapping[str, Any]) -> None:
         case "event":
             times = (_moment(news["timestamp"]), _moment(news["received_at"]))
             item_id, event_type = intern(news["item_id"]), intern(news["event_type"])  # many name the same
-            told.event(news["user_id"], SeenEvent(news["event_id"], item_id, event_type, *times))
+            event = SeenEvent(news["event_id"], item_id, event_type, *times, _shared(news.get("session_id")))
+            told.event(news["user_id"], event, stored="session_id" in news)
         case "item":
             off_sale = None if news["available"] else OffSale(_moment(news["timestamp"]), _moment(news["received_at"]))
             told.item(news["item_id"], off_sale)
+        case "facts":
+            told.facts.retell(news["item_id"])
         case "forgotten":
             told.forget(news["user_id"], _moment(news["erased_at"]))
 
 
 def news_of(site: SiteId, event: Interaction | ItemUpdate, at: datetime) -> str | None:
-    """The message of an event that came in at this time, as the database would send it; None: it changes no answer."""
+    """The message of an event that came in at this time and waits on a disk; None: it changes no answer yet."""
     told = {"site": site, "event_id": event.event_id, "item_id": event.item_id}
     times = {"timestamp": event.timestamp.timestamp(), "received_at": at.timestamp()}
     if isinstance(event, Interaction):
@@ -152,6 +157,10 @@ def parse(payload: str) -> dict[str, Any]:
     """A message of the channel."""
     news: dict[str, Any] = json.loads(payload)
     return news
+
+
+def _shared(session_id: str | None) -> str | None:
+    return None if session_id is None else intern(session_id)
 
 
 def _moment(seconds: float) -> datetime:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from recsys.serving.item_facts import ItemFacts
 from recsys.serving.reading import ReleaseKey
 from recsys.types import EventId, ItemId, UserId
 
@@ -20,7 +21,10 @@ LOOK_BACK: Final = timedelta(days=1)
 MOST_EVENTS: Final = 500
 """Events of one user that are kept; of a user with more, Postgres is asked."""
 MOST_KEPT: Final = 500_000
-"""Events of a site that are kept, some 150 MB; beyond, Postgres is asked of the users who did nothing for longest."""
+"""Events of a site that are kept, some 160 MB; beyond, Postgres is asked of the users who did nothing for longest."""
+
+AHEAD: Final = timedelta(hours=1)
+"""No clock that says when something happened is further ahead of the one that says when it came in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class SeenEvent:
     event_type: str
     timestamp: datetime
     received_at: datetime
+    session_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -61,8 +66,12 @@ class Told:
 
     since: ReleaseKey
     "Everything that counts for this release, or for a later one, is here."
-    everyone: bool = True
-    "False: there was too much to read; of a user that is not here, Postgres is asked."
+    read_from: datetime | None = None
+    "There was too much to read, and what came in before is not here; None: everything is."
+    sure: bool = True
+    "False: something may have been said since that is not here."
+    facts: ItemFacts = field(default_factory=ItemFacts)
+    "Of items that live sessions looked at."
     events: int = 0
     "How many are kept."
     most: int = MOST_KEPT
@@ -70,17 +79,32 @@ class Told:
     "Newest first; of users in the order of the last telling."
     _elsewhere: set[UserId] = field(default_factory=set)
     "Users of whom there was too much to keep."
+    _waiting: set[UserId] = field(default_factory=set)
+    "Users of whom something is here that Postgres may not have taken."
     off_sale: dict[ItemId, OffSale] = field(default_factory=dict)
     "Items that are not available, whatever a release says."
     _forgotten: dict[UserId, datetime] = field(default_factory=dict)
 
-    def event(self, user_id: UserId, event: SeenEvent) -> None:
-        """The user did this; telling it twice changes nothing."""
+    @property
+    def everyone(self) -> bool:
+        """Whether a user who is not here did nothing that counts; else Postgres is asked."""
+        return self.read_from is None
+
+    @property
+    def whole_since(self) -> datetime:
+        """All that happened at this time or later is here, but for users who are left to Postgres."""
+        counting = self.since.as_of - LOOK_BACK
+        return counting if self.read_from is None else max(counting, self.read_from + AHEAD)
+
+    def event(self, user_id: UserId, event: SeenEvent, *, stored: bool = True) -> None:
+        """The user did this; telling it twice changes nothing. ``stored``: Postgres surely has it as it is."""
         if user_id in self._elsewhere:
             return
         events = self._events.setdefault(user_id, [])
         if event.event_id in [known.event_id for known in events]:
             return
+        if not stored:
+            self._waiting.add(user_id)
         insort(events, event, key=_age)
         self.events += 1
         self._events.move_to_end(user_id)
@@ -135,6 +159,26 @@ class Told:
         counting = _counting(known, release)
         bought = frozenset([event.item_id for event in counting if event.event_type == bought_by])
         return Activity(counting[:events], bought, frozenset([event.item_id for event in counting]))
+
+    def last_events(self, user_id: UserId, until: datetime, gap: timedelta) -> list[SeenEvent] | None:
+        """What Postgres has of the user, back from ``until`` to where nothing happened for longer than the gap.
+
+        Oldest first, events of one moment by their ids. None: some of it may not be here, or not be so there.
+        """
+        if not self.sure or user_id in self._elsewhere or user_id in self._waiting or user_id in self._forgotten:
+            return None
+        last: list[SeenEvent] = []
+        began = until
+        for event in self._events.get(user_id, ()):
+            if event.timestamp > until:
+                continue
+            if began - event.timestamp > gap:
+                break
+            last.append(event)
+            began = event.timestamp
+        if began - gap < self.whole_since:
+            return None
+        return sorted(last, key=lambda event: (event.timestamp, event.event_id))
 
     def went_off_sale(self, item_id: ItemId, release: ReleaseKey) -> bool:
         """Whether the item was taken off sale, and the release could not know."""

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from recsys.errors import MissingColumns
 from recsys.serving.contracts import ClickPredictions, IntentPrediction
-from recsys.serving.live_sessions import last_events
-from recsys.serving.predicting.session import SessionEvent, SessionRules, live_session
+from recsys.serving.live_sessions import session_of
+from recsys.serving.predicting.session import SessionEvent, SessionRules
 from recsys.sites import SiteConfig
 from recsys.types import RequestId
 from web_service import clock
@@ -87,9 +87,8 @@ async def _of_user(
     service: Services, site: SiteConfig, user_id: str, rules: SessionRules, now: datetime
 ) -> list[SessionEvent]:
     """The user's session that is not over, with what is known of its items; empty where there is none."""
-    session = live_session(await last_events(service.pool, site.site, user_id, now), rules)
-    if not session or now.timestamp() - (session[-1].timestamp or 0.0) > rules.pause_seconds:
-        return []
+    told = service.standing.told(site.site)
+    session = await session_of(service.pool, site.site, told, user_id, rules, now)
     reader = service.standing.reader(site.site)
     unknown = {event.item_id for event in session if event.item_id and None in (event.category, event.price)}
     if reader is None or not unknown:

@@ -56,7 +56,7 @@ def test_an_earlier_release_and_a_busy_user_are_left_to_postgres():
         told.event("bot", seen(number))
     assert told.activity("bot", KEY, events=5, bought_by=None) is None
     assert items(told.activity("nobody", KEY, events=5, bought_by=None)) == []
-    told.everyone = False
+    told.read_from = NOON
     assert told.activity("nobody", KEY, events=5, bought_by=None) is None
 
 
