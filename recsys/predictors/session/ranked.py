@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
-from catboost import CatBoost, Pool
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from recsys.candidates.next_item_trees import FEWEST_LESSONS, next_item_trees
 from recsys.candidates.sequences import Sequences
 from recsys.predictors.session.from_generators import STAN, NeighboursParams, learn_neighbours
 from recsys.predictors.session.mixture import MixtureParams, learn_mixture
@@ -26,13 +26,8 @@ from recsys.serving.continuing.scorer import SessionScorer
 
 LATE: Final = 0.05
 """Share of the events, the last, in which an item is popular lately."""
-VALID_SHARE: Final = 0.1
-"""Share of the lessons that say when the trees stop."""
-FEWEST_LESSONS: Final = 200
-"""With fewer there are no trees."""
 FIRST: Final = 20
 ALONE: Final = {"V-SKNN": NeighboursParams(), "STAN": STAN}
-PATIENCE: Final = 30
 THREADS: Final = 2
 """Fixed, so that the same sessions give the same model on any machine."""
 
@@ -137,24 +132,8 @@ def _trees(
     rows: NDArray[np.float32], labels: NDArray[np.bool_], sizes: NDArray[np.int64], params: RankedParams, *, seed: int
 ) -> NDArray[np.uint8]:
     """The trees in CatBoost's binary form."""
-    held = np.repeat(np.arange(len(sizes)) % round(1 / VALID_SHARE) == 0, sizes)
-    learn, valid = (Pool(rows[at], labels[at].astype(np.float32)) for at in (~held, held))
-    model = CatBoost(
-        {
-            "loss_function": "Logloss",
-            "iterations": params.iterations,
-            "learning_rate": params.learning_rate,
-            "depth": params.depth,
-            "border_count": 64,
-            "random_seed": seed,
-            "thread_count": THREADS,
-            "od_type": "Iter",
-            "od_wait": PATIENCE,
-            "use_best_model": True,
-            "allow_writing_files": False,
-        }
-    )
-    model.fit(learn, eval_set=valid, verbose=False)
+    grown = params.model_dump(include={"iterations", "learning_rate", "depth"})
+    model = next_item_trees(rows, labels, sizes, **grown, seed=seed, threads=THREADS)
     settled_model(model)
     with tempfile.TemporaryDirectory() as folder:
         model.save_model(f"{folder}/trees.cbm")

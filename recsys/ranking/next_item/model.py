@@ -7,10 +7,11 @@ anew on everything.
 from typing import Annotated, Final, Self
 
 import numpy as np
-from catboost import CatBoost, Pool
+from catboost import CatBoost
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
+from recsys.candidates.next_item_trees import FEWEST_LESSONS, next_item_trees
 from recsys.candidates.sequences import Sequences
 from recsys.errors import NotFittedError
 from recsys.ranking.next_item.chosen import Columns
@@ -20,11 +21,6 @@ from recsys.ranking.next_item.teaching import Taught, lessons
 from recsys.types import Frozen
 
 QUERIES_AT_ONCE: Final = 1000
-VALID_SHARE: Final = 0.1
-"""Share of the lessons held back to choose the number of trees."""
-FEWEST_LESSONS: Final = 200
-"""With fewer that can be learned from, the blend of the views decides alone."""
-PATIENCE: Final = 30
 
 
 class NextItemParams(Frozen):
@@ -62,7 +58,7 @@ class NextItem:
         content: Content | None,
         rng: np.random.Generator,
     ) -> Self:
-        """Learns from ``sequences``.
+        """Learns from ``sequences``; where too few lessons can be learned from, the blend of the views decides alone.
 
         Args:
             sequences: in the order of time, oldest first, where ``taught`` is "latest sequences".
@@ -76,7 +72,8 @@ class NextItem:
         past = Evidence.of(held.past, content, in_time=in_time, repeats=repeats)
         self.features, rows, labels, sizes = self._taught(past, held.queries, held.truth, rng)
         if len(sizes) >= FEWEST_LESSONS:
-            self.model = self._trees(rows, labels, sizes)
+            grown = self.params.model_dump(include={"iterations", "learning_rate", "depth", "seed", "threads"})
+            self.model = next_item_trees(rows, labels, sizes, **grown)
         self._evidence = Evidence.of(sequences, content, in_time=in_time, repeats=repeats)
         return self
 
@@ -120,25 +117,3 @@ class NextItem:
         if not rows:
             return names, np.empty((0, 0), np.float32), np.empty(0, bool), lengths
         return names, np.concatenate(rows), np.concatenate(labels), lengths[lengths > 0]
-
-    def _trees(self, rows: Values, labels: NDArray[np.bool_], sizes: NDArray[np.int64]) -> CatBoost:
-        held = np.repeat(np.arange(len(sizes)) % round(1 / VALID_SHARE) == 0, sizes)
-        learn, valid = (Pool(rows[at], labels[at].astype(np.float32)) for at in (~held, held))
-        params = self.params
-        model = CatBoost(
-            {
-                "loss_function": "Logloss",
-                "iterations": params.iterations,
-                "learning_rate": params.learning_rate,
-                "depth": params.depth,
-                "border_count": 64,
-                "random_seed": params.seed,
-                "thread_count": params.threads,
-                "od_type": "Iter",
-                "od_wait": PATIENCE,
-                "use_best_model": True,
-                "allow_writing_files": False,
-            }
-        )
-        model.fit(learn, eval_set=valid, verbose=False)
-        return model
