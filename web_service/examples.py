@@ -75,7 +75,7 @@ CONTINUED: Final[Answer] = {
     "model_version": "77ab90c45f0c1d2e",
 }
 ALSO: Final[Answer] = {**ANSWER, "user_id": "u00043", "request_id": f"{REQUEST}.2", "items": [{**PAN, "position": 1}]}
-LISTED: Final[ItemList] = {"site": SITE, "release_id": RELEASE, "items": [KETTLE]}
+LISTED: Final[ItemList] = {"request_id": REQUEST, "site": SITE, "release_id": RELEASE, "items": [KETTLE]}
 MANY: Final[AnswerBatch] = {
     "request_id": REQUEST,
     "site": SITE,

@@ -110,7 +110,8 @@ def _short(digest: str | None) -> str:
 
 
 def _traced(found: "Trace") -> Tree:
-    tree = Tree(f"[b]{found.request_id}[/b]  for {found.user_id or 'somebody unknown'}  at {found.served_at:%F %T} UTC")
+    who = found.user_id or "somebody unknown"
+    tree = Tree(f"[b]{found.request_id}[/b]  {found.surface} for {who}  at {found.served_at:%F %T} UTC")
     release = tree.add(f"release {found.release_id}  arm {found.arm}  as of {found.as_of:%F %T}")
     for name, model in (("ranker", found.ranker), ("generators", found.generators)):
         release.add(f"{name} {model or 'not registered'}")

@@ -172,6 +172,7 @@ class ItemFacts(Frozen):
 class ItemList(TypedDict):
     """Items of one release, for nobody in particular."""
 
+    request_id: RequestId
     site: SiteId
     release_id: ReleaseId
     items: list[RecommendedItem]

@@ -8,7 +8,7 @@ from recsys.types import ReleaseId, SiteId
 
 _READ: Final = """
 SELECT request_id, user_id, arm, item_ids, served_at FROM recsys.impression
-WHERE site = %s AND served_at >= %s AND served_at < %s ORDER BY served_at, request_id
+WHERE site = %s AND served_at >= %s AND served_at < %s AND surface = 'recommendations' ORDER BY served_at, request_id
 """
 
 _SHOWN_BY: Final = """
@@ -25,7 +25,7 @@ WHERE site = %(site)s AND failed_at >= %(start)s AND failed_at < %(end)s
 
 
 def read_slates(dsn: str, site: SiteId, start: datetime, end: datetime) -> list[Row]:
-    """Slates served from ``start`` until ``end``: request_id, user_id, arm, item_ids, served_at; times in UTC.
+    """Slates recommended from ``start`` until ``end``: request_id, user_id, arm, item_ids, served_at; times in UTC.
 
     Raises:
         StoreError: no Postgres.

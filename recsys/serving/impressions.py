@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import asyncpg
 from pydantic import PositiveInt
@@ -12,11 +12,11 @@ from recsys.types import Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
 
 _INSERT: Final = """
 INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, because, first_position,
-    served_at, took_ms, model_version)
-SELECT answer->>'site', answer->>'request_id', answer->>'user_id', answer->>'release_id', answer->>'arm',
-       item_ids, sources, because, (answer->'items'->0->>'position')::integer, to_timestamp(served_at), took_ms,
-       answer->>'model_version'
-FROM jsonb_to_recordset($1::jsonb) AS impression (answer jsonb, served_at float8, took_ms real)
+    served_at, took_ms, model_version, surface)
+SELECT answer->>'site', answer->>'request_id', answer->>'user_id', answer->>'release_id',
+       coalesce(answer->>'arm', 'live'), item_ids, sources, because, (answer->'items'->0->>'position')::integer, to_timestamp(served_at), took_ms,
+       answer->>'model_version', surface
+FROM jsonb_to_recordset($1::jsonb) AS impression (answer jsonb, served_at float8, took_ms real, surface text)
 CROSS JOIN LATERAL (
     SELECT array_agg(item->>'item_id' ORDER BY place) AS item_ids, array_agg(item->>'source' ORDER BY place) AS sources,
            jsonb_agg(item->'because' ORDER BY place) AS because
@@ -32,7 +32,7 @@ INSERT INTO recsys.failed_answer (site, user_id, arm, failed_at) SELECT $1::text
 WHERE NOT EXISTS (SELECT FROM recsys.erasure WHERE site = $1 AND user_id = $2 AND erased_at >= $4)
 """
 _READ: Final = """
-SELECT user_id, release_id, arm, item_ids, sources, because, first_position, served_at, model_version
+SELECT user_id, release_id, arm, item_ids, sources, because, first_position, served_at, model_version, surface
 FROM recsys.impression
 WHERE site = %s AND request_id = %s
 """
@@ -43,6 +43,10 @@ SELECT request_id, user_id, item_ids, served_at, NULL, request_id, release_id FR
 WHERE site = %s AND served_at >= %s AND served_at < %s AND user_id IS NOT NULL AND first_position = 1
 ORDER BY served_at, request_id
 """
+
+
+ShownAs = Literal["recommendations", "session", "similar", "popular"]
+"""What a list of items was asked for as."""
 
 
 class Impression(Frozen):
@@ -62,6 +66,7 @@ class Impression(Frozen):
     served_at: datetime
     model_version: str | None = None
     "Of the model that was asked how the session goes on; None: none was."
+    surface: ShownAs = "recommendations"
 
 
 class Shown(NamedTuple):
@@ -71,7 +76,8 @@ class Shown(NamedTuple):
     "JSON."
     served_at: datetime
     took_ms: float | None = None
-    "From the question until the answer; None: it was one of many that were asked for together."
+    "From the question until the answer; None: it was one of many that were asked for together, or for nobody."
+    surface: ShownAs = "recommendations"
 
 
 class Failed(NamedTuple):
@@ -90,11 +96,15 @@ async def write_impressions(pool: asyncpg.Pool, answers: Sequence[Shown]) -> Non
     takes the documents apart: it costs the web next to nothing.
     """
     documents = [
-        b'{"served_at":%f,"took_ms":%b,"answer":%b}'
-        % (shown.served_at.timestamp(), b"null" if shown.took_ms is None else b"%f" % shown.took_ms, shown.body)
+        b'{"served_at":%f,"took_ms":%b,"surface":"%b","answer":%b}'
+        % (shown.served_at.timestamp(), _or_null(shown.took_ms), shown.surface.encode(), shown.body)
         for shown in answers
     ]
     await pool.execute(_INSERT, (b"[" + b",".join(documents) + b"]").decode())
+
+
+def _or_null(number: float | None) -> bytes:
+    return b"null" if number is None else b"%f" % number
 
 
 async def write_failures(pool: asyncpg.Pool, failures: Sequence[Failed]) -> None:
@@ -114,7 +124,7 @@ def read_impression(dsn: str, site: SiteId, request_id: RequestId) -> Impression
         row = cursor.fetchone()
     if row is None:
         return None
-    user_id, release_id, arm, item_ids, sources, because, first_position, served_at, version = row
+    user_id, release_id, arm, item_ids, sources, because, first_position, served_at, version, surface = row
     return Impression(
         site=site,
         request_id=request_id,
@@ -127,6 +137,7 @@ def read_impression(dsn: str, site: SiteId, request_id: RequestId) -> Impression
         first_position=first_position,
         served_at=served_at,
         model_version=version,
+        surface=surface,
     )
 
 

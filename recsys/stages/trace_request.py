@@ -14,7 +14,7 @@ from recsys.releases import files as f
 from recsys.releases.lineage import Lineage
 from recsys.releases.manifest import ReleaseManifest
 from recsys.serving.aliases import GENERATORS, RANKER, model_name, registered_models
-from recsys.serving.impressions import Impression, read_impression
+from recsys.serving.impressions import Impression, ShownAs, read_impression
 from recsys.stages.context import StageContext, open_context
 from recsys.types import Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
 
@@ -69,6 +69,7 @@ class Trace(Frozen):
     request_id: RequestId
     user_id: UserId | None
     served_at: datetime
+    surface: ShownAs
     arm: str
     release_id: ReleaseId
     as_of: datetime
@@ -110,7 +111,7 @@ def run(*, site: SiteId, request_id: RequestId, context: StageContext | None = N
     ranker, generators = (f"models:/{name}/{models[name]}" if name in models else None for name in names)
     return Trace(
         **shown.model_dump(
-            include={"site", "request_id", "user_id", "served_at", "arm", "release_id", "model_version"}
+            include={"site", "request_id", "user_id", "served_at", "surface", "arm", "release_id", "model_version"}
         ),
         as_of=manifest.as_of,
         ranker=ranker,

@@ -154,3 +154,23 @@ def test_what_was_shown_is_written_down(serve, shop, rows):
     [(*shown, took_ms)] = rows(written, answer["request_id"])
     assert shown == ["anna", "first", "live", ["i01", "i02"], ["ranked:als", "ranked:item_item"]]
     assert 0 < took_ms < 5000
+
+
+def test_similar_and_popular_items_are_written_down_as_what_they_are(serve, shop, rows):
+    with serve(shop) as client:
+        answers = {
+            "similar": client.get(f"/v1/{SITE}/items/i01/similar", params={"k": 2}).json(),
+            "popular": client.get(f"/v1/{SITE}/popular", params={"k": 1}).json(),
+            "session": client.get(f"/v1/{SITE}/session", params={"items": "i01", "k": 1}).json(),
+            "recommendations": ask(client, user_id="anna", k=1),
+        }
+        nothing = client.get(f"/v1/{SITE}/items/i03/similar").json()
+    written = "SELECT request_id, surface, item_ids, arm FROM recsys.impression WHERE request_id = ANY (%s)"
+    asked = [answer["request_id"] for answer in [*answers.values(), nothing]]
+    found = {surface: (request, items, arm) for request, surface, items, arm in rows(written, asked)}
+    assert found == {
+        surface: (answer["request_id"], [item["item_id"] for item in answer["items"]], "live")
+        for surface, answer in answers.items()
+    }
+    assert answers["similar"]["items"]
+    assert nothing["items"] == []

@@ -5,16 +5,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from recsys.events.model import Id
-from recsys.serving.contracts import ItemFacts, ItemList
+from recsys.serving.contracts import ItemFacts, ItemList, RecommendedItem
+from recsys.serving.impressions import Shown, ShownAs
 from recsys.serving.reading import ScoredItems
+from recsys.sites import SiteConfig
+from recsys.types import ReleaseId
 from web_service import clock
 from web_service.answering import Wish, answer, require_live, shown
 from web_service.auth import Guarded, needs
 from web_service.blending import Candidate
 from web_service.parameters import ItemsQuery, PopularQuery, SimilarQuery
 from web_service.problems import Problem
-from web_service.responses import as_json
-from web_service.services import InService, OfSite
+from web_service.responses import JSON, as_bytes
+from web_service.services import InService, OfSite, Services
 
 router = APIRouter(prefix="/v1/{site}", tags=["items"], route_class=Guarded, dependencies=[Depends(needs("read"))])
 
@@ -35,6 +38,7 @@ async def similar(
     item_id: Annotated[Id, Path(examples=["i0007"])],
     query: Annotated[SimilarQuery, Query()],
     service: InService,
+    request: Request,
 ) -> Response:
     """Neighbours of one item, best first; fewer than ``k`` where it has fewer."""
     reader = require_live(service.standing, site)
@@ -45,16 +49,14 @@ async def similar(
         if not await reader.items([item_id]):
             raise Problem(404, "unknown-item", f"found {item_id!a}, expected an item of the catalogue of {site.site}")
         neighbours = ScoredItems()
-    items = {
-        near: item for near in neighbours.item_ids if (item := shelf.item(near)) and near not in query.exclude
-    }
+    items = {near: item for near in neighbours.item_ids if (item := shelf.item(near)) and near not in query.exclude}
     candidates: list[Candidate] = [
         (near, score, "similar", (item_id,))
         for near, score in zip(neighbours.item_ids, neighbours.scores, strict=True)
         if near in items
     ]
     listed = shown(candidates[: query.offset + query.k], items, offset=query.offset)
-    return as_json(ItemList(site=site.site, release_id=reader.key.release_id, items=listed))
+    return _listed(service, request, "similar", site, reader.key.release_id, listed)
 
 
 @router.get("/popular", response_model=ItemList, summary="Popular items")
@@ -64,4 +66,19 @@ async def popular(
     """What is popular now, in the whole catalogue or in one category."""
     wish = Wish(user_id=None, mode="offline", **vars(query))
     found = await answer(service.standing, site, wish, request_id=request.state.request_id, now=clock.now())
-    return as_json(ItemList(site=site.site, release_id=found.answer["release_id"], items=found.answer["items"]))
+    return _listed(service, request, "popular", site, found.answer["release_id"], found.answer["items"])
+
+
+def _listed(
+    service: Services,
+    request: Request,
+    surface: ShownAs,
+    site: SiteConfig,
+    release_id: ReleaseId,
+    items: list[RecommendedItem],
+) -> Response:
+    """The list as JSON; it will be written down as an impression of nobody in particular."""
+    body = as_bytes(ItemList(request_id=request.state.request_id, site=site.site, release_id=release_id, items=items))
+    if items:
+        service.impressions.note(Shown(body, clock.now(), surface=surface))
+    return Response(body, media_type=JSON)

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from recsys.serving.contracts import Answer, AnswerBatch
-from recsys.serving.impressions import Failed, Shown
+from recsys.serving.impressions import Failed, Shown, ShownAs
 from recsys.sites import SiteConfig
 from recsys.types import RequestId
 from web_service import clock
@@ -102,7 +102,7 @@ async def continue_session(
         service.standing, service.predictors, site, wish, request_id=request.state.request_id, now=now
     )
     service.telemetry.count_session(found.answer)
-    body = _sent(service, found, wish, now, took_ms=(time.perf_counter() - began) * 1000)
+    body = _sent(service, found, wish, now, took_ms=(time.perf_counter() - began) * 1000, surface="session")
     return Response(body, media_type=JSON)
 
 
@@ -127,10 +127,18 @@ async def _answer(service: Services, site: SiteConfig, wish: Wish, request_id: R
     return _sent(service, found, wish, now, took_ms=(time.perf_counter() - began) * 1000)
 
 
-def _sent(service: Services, found: Answered, wish: Wish, now: datetime, *, took_ms: float | None = None) -> bytes:
+def _sent(
+    service: Services,
+    found: Answered,
+    wish: Wish,
+    now: datetime,
+    *,
+    took_ms: float | None = None,
+    surface: ShownAs = "recommendations",
+) -> bytes:
     """The answer as JSON; it is counted, and will be written down as an impression."""
     service.telemetry.count_answer(found.answer, wish.mode, wish.k, asker=found.asker, from_tables=found.from_tables)
     body = as_bytes(found.answer)
     if found.answer["items"]:
-        service.impressions.note(Shown(body, now, took_ms))
+        service.impressions.note(Shown(body, now, took_ms, surface))
     return body
