@@ -22,6 +22,7 @@ from recsys.serving.snapshot.release import SnapshotRelease
 from recsys.serving.telling import (
     NEWS,
     Running,
+    fits,
     has_rows,
     heed,
     live_releases,
@@ -137,7 +138,9 @@ class Standing:
         missing = [user_id for user_id in user_ids if user_id not in found]
         if missing:
             try:
-                found |= await read_activities(self._pool, reader.key, missing, events=events, bought_by=bought_by)
+                found |= await read_activities(
+                    self._pool, told, reader.key, missing, events=events, bought_by=bought_by
+                )
             except AWAY:
                 if not isinstance(reader, SnapshotRelease):
                     raise
@@ -191,7 +194,7 @@ class Standing:
             self._changed.clear()
             async with asyncio.timeout(ANSWERS_WITHIN):
                 await self._look(connection)
-            await self._read(connection)
+            await self._read()
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_AGAIN):
                     await self._changed.wait()
@@ -242,15 +245,20 @@ class Standing:
                 log.error("site %s: live release %s has no rows; %s answers", site, release.release_id, goes_on)
         return found
 
-    async def _read(self, connection: asyncpg.Connection) -> None:
+    async def _read(self) -> None:
         """Everything that counts for the live releases, and for those before them, is in memory, and not much more."""
         for site, reader in self._readers.items():
             told = self._told.get(site)
             since = _earliest([reader.key, *(key for key in self._wanted if key.site == site)])
-            if told is None or site in self._unsure or not told.covers(reader.key) or told.would_hold_more(since):
+            if (
+                told is None
+                or site in self._unsure
+                or not told.covers(reader.key)
+                or (told.would_hold_more(since) and await fits(self._pool, since))
+            ):
                 self._unsure.discard(site)
                 self._meanwhile = []
-                told = await read_told(connection, since)
+                told = await read_told(self._pool, since)
                 for news in self._meanwhile:
                     if news["site"] == site:
                         heed(told, news)
@@ -261,7 +269,8 @@ class Standing:
                 stays()
                 self.change()  # from now on the snapshot may answer
             elif told.covers(since):
-                told.keep(since)
+                for _ in told.keep(since):
+                    await asyncio.sleep(0)  # requests have their turn
 
     def _choose(self, release: ReleaseKey) -> ReleaseReader:
         """The snapshot, once it is there and the site's news are in memory; else the tables."""

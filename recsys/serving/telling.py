@@ -4,19 +4,18 @@ News go through one NOTIFY channel, one message for each event, written in the t
 hears of exactly what is durable, and hears it within milliseconds, whichever worker of whichever host took it in.
 """
 
-import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from sys import intern
 from typing import Any, Final
 
 import asyncpg
 
 from recsys.events.model import Interaction, ItemUpdate
 from recsys.serving.reading import ReleaseKey
-from recsys.serving.told import LOOK_BACK, MOST_KEPT, Activity, OffSale, SeenEvent, Told
+from recsys.serving.seen_events import SeenEvent
+from recsys.serving.told import LOOK_BACK, MOST_EVENTS, MOST_KEPT, Activity, OffSale, Told
 from recsys.sites.experiment import Experiment
 from recsys.types import ItemId, SiteId, UserId
 
@@ -27,8 +26,10 @@ NEWS: Final = "recsys_news"
 
 An event that does not tell its ``session_id`` waits on a disk, or is of an earlier version of this service.
 ``{"kind": "changed", "site": …}`` is for those who change the tables by hand: every worker reads the site again."""
-AT_ONCE: Final = 200
-"""Events that are put into memory before requests have their turn: some milliseconds."""
+AT_ONCE: Final = 20
+"""Users whose events are put into memory before requests have their turn: some milliseconds."""
+PATIENCE: Final = 60.0
+"""Seconds that Postgres has to count a site's events, and to put them into order."""
 _WANTED: Final = """
 SELECT site, release_id, as_of, created_at FROM recsys.release
 WHERE published AND surface = $1 AND (state IN ('gated', 'canary', 'live')
@@ -43,28 +44,35 @@ _RUNNING: Final = """
 SELECT definition, ramp FROM recsys.experiment WHERE state = 'running' ORDER BY site, started_at, experiment_id
 """
 _HAS_ROWS: Final = "SELECT EXISTS (SELECT FROM recsys.item WHERE release_id = $1)"
-_COUNTING: Final = """
-SELECT event_id, user_id, item_id, event_type, "timestamp", received_at, session_id FROM recsys.event
-WHERE site = $1 AND "timestamp" >= $2
-UNION
-SELECT event_id, user_id, item_id, event_type, "timestamp", received_at, session_id FROM recsys.event
-WHERE site = $1 AND received_at >= $3
-ORDER BY received_at DESC LIMIT $4
+_HOW_MANY: Final = """
+SELECT (
+    SELECT count(*) FROM (SELECT FROM recsys.event WHERE site = $1 AND "timestamp" >= $2 LIMIT $4) AS happened
+) + (
+    SELECT count(*) FROM (
+        SELECT FROM recsys.event WHERE site = $1 AND received_at >= $3 AND "timestamp" < $2 LIMIT $4
+    ) AS came
+)
+"""
+_BY_USER: Final = """
+SELECT user_id, array_agg(event_id), array_agg(item_id), array_agg(event_type), array_agg("timestamp"),
+       array_agg(received_at), array_agg(session_id)
+FROM recsys.event WHERE site = $1 AND ("timestamp" >= $2 OR received_at >= $3)
+GROUP BY user_id ORDER BY max(received_at)
 """
 _OFF_SALE: Final = """
 SELECT item_id, "timestamp", received_at FROM recsys.item_availability WHERE site = $1 AND NOT available
 """
 _FORGOTTEN: Final = "SELECT user_id, erased_at FROM recsys.erasure WHERE site = $1"
 _LAST_EVENTS: Final = """
-SELECT asked.user_id, last.* FROM unnest($2::text[]) AS asked (user_id) CROSS JOIN LATERAL (
-    SELECT event_id, item_id, event_type, "timestamp", received_at FROM recsys.event
-    WHERE site = $1 AND user_id = asked.user_id AND ("timestamp" >= $3 OR received_at >= $4)
+SELECT asked.user_id, last.* FROM unnest($4::text[]) AS asked (user_id) CROSS JOIN LATERAL (
+    SELECT event_id, item_id, event_type, "timestamp", received_at, session_id FROM recsys.event
+    WHERE site = $1 AND user_id = asked.user_id AND ("timestamp" >= $2 OR received_at >= $3)
     ORDER BY "timestamp" DESC, received_at DESC, event_id LIMIT $5
 ) AS last
 """
 _SEEN: Final = """
 SELECT user_id, item_id, coalesce(bool_or(event_type = $5), false) AS bought FROM recsys.event
-WHERE site = $1 AND user_id = ANY($2::text[]) AND ("timestamp" >= $3 OR received_at >= $4) GROUP BY user_id, item_id
+WHERE site = $1 AND user_id = ANY($4::text[]) AND ("timestamp" >= $2 OR received_at >= $3) GROUP BY user_id, item_id
 """
 
 
@@ -90,39 +98,57 @@ async def running_experiments(database: asyncpg.Pool | asyncpg.Connection, surfa
     return [(experiment, ramp) for experiment, ramp in found if experiment.surface == surface]
 
 
-async def read_told(database: asyncpg.Pool | asyncpg.Connection, release: ReleaseKey) -> Told:
-    """Everything the site was told that counts for the release, or for a later one; requests are answered meanwhile."""
-    told = Told(since=release)
-    since = (release.site, release.as_of - LOOK_BACK, release.created_at - LOOK_BACK)
-    rows = await database.fetch(_COUNTING, *since, MOST_KEPT)
-    told.read_from = None if len(rows) < MOST_KEPT else rows[-1]["received_at"]
+async def fits(database: asyncpg.Pool, release: ReleaseKey) -> bool:
+    """Whether there is room in memory for all that the site was told that counts for the release."""
+    found: int = await database.fetchval(_HOW_MANY, *_scope(release), MOST_KEPT + 1, timeout=PATIENCE)
+    return found <= MOST_KEPT
+
+
+async def read_told(database: asyncpg.Pool, release: ReleaseKey) -> Told:
+    """Everything the site was told that counts for the release, or for a later one; requests are answered meanwhile.
+
+    Where there is no room for all events none is read: of a user Postgres is asked when somebody wants to know.
+    """
+    told = Told(since=release, everyone=await fits(database, release))
     for user_id, at in await database.fetch(_FORGOTTEN, release.site):
         told.forget(user_id, at)
-    for place, (event_id, user_id, item_id, event_type, at, came_in, session_id) in enumerate(reversed(rows)):
-        event = SeenEvent(event_id, intern(item_id), intern(event_type), at, came_in, _shared(session_id))
-        told.event(user_id, event)
-        if place % AT_ONCE == 0:
-            await asyncio.sleep(0)
     for item_id, *times in await database.fetch(_OFF_SALE, release.site):
         told.item(item_id, OffSale(*times))
+    if told.everyone:
+        async with database.acquire() as connection, connection.transaction(readonly=True):
+            users = connection.cursor(_BY_USER, *_scope(release), prefetch=AT_ONCE, timeout=PATIENCE)
+            async for user_id, *columns in users:
+                told.whole(user_id, list(map(SeenEvent, *columns)))
     return told
 
 
 async def read_activities(
-    database: asyncpg.Pool, release: ReleaseKey, user_ids: Sequence[UserId], *, events: int, bought_by: str | None
+    database: asyncpg.Pool,
+    told: Told | None,
+    release: ReleaseKey,
+    user_ids: Sequence[UserId],
+    *,
+    events: int,
+    bought_by: str | None,
 ) -> dict[UserId, Activity]:
-    """What ``Told.activity`` gives, for those whom it does not keep; all of them, in two queries."""
-    asked = (release.site, list(set(user_ids)), release.as_of - LOOK_BACK, release.created_at - LOOK_BACK)
-    last: dict[UserId, list[SeenEvent]] = defaultdict(list)
-    seen: dict[UserId, set[ItemId]] = defaultdict(set)
-    bought: dict[UserId, set[ItemId]] = defaultdict(set)
-    for user_id, *event in await database.fetch(_LAST_EVENTS, *asked, events):
-        last[user_id].append(SeenEvent(*event))
-    for user_id, item_id, was_bought in await database.fetch(_SEEN, *asked, bought_by):
-        seen[user_id].add(item_id)
-        if was_bought:
-            bought[user_id].add(item_id)
-    return {user: Activity(last[user], frozenset(bought[user]), frozenset(seen[user])) for user in user_ids}
+    """What ``Told.activity`` gives, for users whom ``told`` does not know; from now on it does, if it can.
+
+    Those who did more than can be kept of one user cost two further queries.
+    """
+    memory = told if told is not None and told.covers(release) else Told(since=release, everyone=False)
+    expected = memory.expect(user_ids)
+    read: dict[UserId, list[SeenEvent]] = {}
+    try:
+        read = await _last_events(database, memory.since, expected, MOST_EVENTS + 1)
+    finally:
+        memory.learn(expected, read)
+    found: dict[UserId, Activity] = {}
+    for user_id in expected:
+        if (known := memory.activity(user_id, release, events=events, bought_by=bought_by)) is not None:
+            found[user_id] = known
+    if busy := expected.keys() - found.keys():
+        found |= await _read_busy(database, release, busy, events=events, bought_by=bought_by)
+    return found
 
 
 def heed(told: Told, news: Mapping[str, Any]) -> None:
@@ -130,8 +156,8 @@ def heed(told: Told, news: Mapping[str, Any]) -> None:
     match news["kind"]:
         case "event":
             times = (_moment(news["timestamp"]), _moment(news["received_at"]))
-            item_id, event_type = intern(news["item_id"]), intern(news["event_type"])  # many name the same
-            event = SeenEvent(news["event_id"], item_id, event_type, *times, _shared(news.get("session_id")))
+            names = (news["event_id"], news["item_id"], news["event_type"])
+            event = SeenEvent(*names, *times, news.get("session_id"))
             told.event(news["user_id"], event, stored="session_id" in news)
         case "item":
             off_sale = None if news["available"] else OffSale(_moment(news["timestamp"]), _moment(news["received_at"]))
@@ -159,8 +185,32 @@ def parse(payload: str) -> dict[str, Any]:
     return news
 
 
-def _shared(session_id: str | None) -> str | None:
-    return None if session_id is None else intern(session_id)
+async def _last_events(
+    database: asyncpg.Pool, release: ReleaseKey, user_ids: Iterable[UserId], most: int
+) -> dict[UserId, list[SeenEvent]]:
+    """Of each user at most so many events that count for the release, newest first."""
+    last: dict[UserId, list[SeenEvent]] = {user_id: [] for user_id in user_ids}
+    for user_id, *event in await database.fetch(_LAST_EVENTS, *_scope(release), list(last), most):
+        last[user_id].append(SeenEvent(*event))
+    return last
+
+
+async def _read_busy(
+    database: asyncpg.Pool, release: ReleaseKey, user_ids: Iterable[UserId], *, events: int, bought_by: str | None
+) -> dict[UserId, Activity]:
+    last = await _last_events(database, release, user_ids, events)
+    seen: dict[UserId, set[ItemId]] = defaultdict(set)
+    bought: dict[UserId, set[ItemId]] = defaultdict(set)
+    for user_id, item_id, was_bought in await database.fetch(_SEEN, *_scope(release), list(last), bought_by):
+        seen[user_id].add(item_id)
+        if was_bought:
+            bought[user_id].add(item_id)
+    return {user: Activity(last[user], frozenset(bought[user]), frozenset(seen[user])) for user in last}
+
+
+def _scope(release: ReleaseKey) -> tuple[SiteId, datetime, datetime]:
+    """The site, and since when what happened, or came in, counts for the release."""
+    return (release.site, release.as_of - LOOK_BACK, release.created_at - LOOK_BACK)
 
 
 def _moment(seconds: float) -> datetime:

@@ -3,40 +3,33 @@
 Postgres has all of it; ``recsys.serving.telling`` reads it there and hears what is new. The rule of what counts is
 here: an event counts for releases that could not know it, or have known it for less than a day. So the answer does not
 depend on when a worker started.
+
+A user's events are here as a whole or not at all. Where there is too much to keep, users who did nothing for longest
+go. Of a user who is not here Postgres is asked, once: what it says is kept like what was told.
 """
 
 from bisect import insort
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from recsys.serving.item_facts import ItemFacts
 from recsys.serving.reading import ReleaseKey
-from recsys.types import EventId, ItemId, UserId
+from recsys.serving.seen_events import CAME, EVENT, HAPPENED, ITEM, TYPE, Row, SeenEvent, age, pack, seen, unpack
+from recsys.types import ItemId, UserId
 
 LOOK_BACK: Final = timedelta(days=1)
 """An event counts for a release if it happened or came in after the release's end of knowledge, less this."""
 MOST_EVENTS: Final = 500
-"""Events of one user that are kept; of a user with more, Postgres is asked."""
-MOST_KEPT: Final = 500_000
-"""Events of a site that are kept, some 160 MB; beyond, Postgres is asked of the users who did nothing for longest."""
-
-AHEAD: Final = timedelta(hours=1)
-"""No clock that says when something happened is further ahead of the one that says when it came in."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeenEvent:
-    """Something a user did."""
-
-    event_id: EventId
-    item_id: ItemId
-    event_type: str
-    timestamp: datetime
-    received_at: datetime
-    session_id: str | None = None
+"""Events of one user that are kept; of a user with more, Postgres is asked each time."""
+MOST_KEPT: Final = 1_000_000
+"""Events of a site, and users who are known, that are kept: 60 to 100 MB, by the length of their ids."""
+MOST_ELSEWHERE: Final = 100_000
+"""Users who are remembered to be left to Postgres, some 10 MB; with more, it is asked of everyone who is not here."""
+AT_ONCE: Final = 1000
+"""Users who are looked at before requests have their turn: some milliseconds."""
 
 
 @dataclass(slots=True)
@@ -60,14 +53,18 @@ class OffSale:
     received_at: datetime
 
 
+Expected = dict[UserId, list[tuple[SeenEvent, bool]]]
+"""Users of whom Postgres is being asked, and what was told of them since, as ``Told.event`` takes it."""
+
+
 @dataclass
 class Told:
     """Of one site."""
 
     since: ReleaseKey
     "Everything that counts for this release, or for a later one, is here."
-    read_from: datetime | None = None
-    "There was too much to read, and what came in before is not here; None: everything is."
+    everyone: bool = True
+    "False: there was too much to keep, and of a user who is not here Postgres is asked."
     sure: bool = True
     "False: something may have been said since that is not here."
     facts: ItemFacts = field(default_factory=ItemFacts)
@@ -75,54 +72,71 @@ class Told:
     events: int = 0
     "How many are kept."
     most: int = MOST_KEPT
-    _events: OrderedDict[UserId, list[SeenEvent]] = field(default_factory=OrderedDict)
-    "Newest first; of users in the order of the last telling."
+    "Events and users, together."
+    _events: OrderedDict[UserId, bytes] = field(default_factory=OrderedDict)
+    "Packed, newest first; of users in the order of the last telling."
     _elsewhere: set[UserId] = field(default_factory=set)
-    "Users of whom there was too much to keep."
+    "Users of whom there was too much to keep; none while ``everyone`` is false."
+    _expected: Expected = field(default_factory=dict)
+    "What was told of users while Postgres is asked of them."
     _waiting: set[UserId] = field(default_factory=set)
     "Users of whom something is here that Postgres may not have taken."
     off_sale: dict[ItemId, OffSale] = field(default_factory=dict)
     "Items that are not available, whatever a release says."
     _forgotten: dict[UserId, datetime] = field(default_factory=dict)
 
-    @property
-    def everyone(self) -> bool:
-        """Whether a user who is not here did nothing that counts; else Postgres is asked."""
-        return self.read_from is None
-
-    @property
-    def whole_since(self) -> datetime:
-        """All that happened at this time or later is here, but for users who are left to Postgres."""
-        counting = self.since.as_of - LOOK_BACK
-        return counting if self.read_from is None else max(counting, self.read_from + AHEAD)
-
     def event(self, user_id: UserId, event: SeenEvent, *, stored: bool = True) -> None:
         """The user did this; telling it twice changes nothing. ``stored``: Postgres surely has it as it is."""
-        if user_id in self._elsewhere:
+        if self._is_elsewhere(user_id):
+            if user_id in self._expected:
+                self._expected[user_id].append((event, stored))
             return
-        events = self._events.setdefault(user_id, [])
-        if event.event_id in [known.event_id for known in events]:
+        known = self._known(user_id)
+        if event.event_id in [row[EVENT] for row in known]:
             return
         if not stored:
             self._waiting.add(user_id)
-        insort(events, event, key=_age)
-        self.events += 1
-        self._events.move_to_end(user_id)
-        if len(events) > MOST_EVENTS:
-            self._leave_to_postgres(user_id)
-        while self.events > self.most:
-            self._leave_to_postgres(next(iter(self._events)))
+        insort(known, event.row(), key=age)
+        self._put(user_id, known, more=1)
 
-    def keep(self, since: ReleaseKey) -> None:
-        """Events that count for no release from this one on are gone."""
+    def whole(self, user_id: UserId, events: Collection[SeenEvent]) -> None:
+        """These are all that count of the user, who is not here."""
+        self._elsewhere.discard(user_id)
+        self._put(user_id, sorted((event.row() for event in events), key=age), more=len(events))
+
+    def expect(self, user_ids: Iterable[UserId]) -> Expected:
+        """Postgres is about to be asked of these users; what is told of them meanwhile is put aside for ``learn``."""
+        return {user_id: self._expected.setdefault(user_id, []) for user_id in user_ids}
+
+    def learn(self, expected: Expected, found: Mapping[UserId, Collection[SeenEvent]]) -> None:
+        """This is all that counts of the expected users that Postgres had; what was told meanwhile joins it.
+
+        A user who was forgotten since, or learned of by another who asked, stays as he is; so does one not ``found``.
+        """
+        for user_id, meanwhile in expected.items():
+            if self._expected.get(user_id) is not meanwhile:
+                continue
+            del self._expected[user_id]
+            if user_id in found and self._is_elsewhere(user_id):
+                self.whole(user_id, found[user_id])
+                for event, stored in meanwhile:
+                    self.event(user_id, event, stored=stored)
+
+    def keep(self, since: ReleaseKey) -> Iterator[None]:
+        """Events that count for no release from this one on are gone at the end; a step takes some milliseconds."""
         if (since.as_of, since.created_at) == (self.since.as_of, self.since.created_at):
             return
         self.since = since
-        for user_id, events in list(self._events.items()):
-            events[:] = _counting(events, since)
-            if not events:
-                del self._events[user_id]
-        self.events = sum(map(len, self._events.values()))
+        for place, user_id in enumerate(list(self._events), start=1):
+            known = self._known(user_id)
+            counting = _counting(known, since)
+            self.events -= len(known) - len(counting)
+            if not counting and self.everyone:
+                self._events.pop(user_id, None)
+            elif len(counting) < len(known):
+                self._events[user_id] = pack(counting)
+            if place % AT_ONCE == 0:
+                yield
 
     def would_hold_more(self, since: ReleaseKey) -> bool:
         """Whether users who were left to Postgres would find room, as less counts for a newer release: read again."""
@@ -142,8 +156,10 @@ class Told:
 
     def forget(self, user_id: UserId, at: datetime) -> None:
         """The user asked to be forgotten."""
-        self.events -= len(self._events.pop(user_id, ()))
+        self.events -= len(self._known(user_id))
+        self._events.pop(user_id, None)
         self._elsewhere.discard(user_id)
+        self._expected.pop(user_id, None)
         self._forgotten[user_id] = at
 
     def activity(self, user_id: UserId, release: ReleaseKey, *, events: int, bought_by: str | None) -> Activity | None:
@@ -151,32 +167,29 @@ class Told:
 
         ``bought_by`` is the event type that means bought; None: nothing does. None is returned for *ask Postgres*.
         """
-        if not self.covers(release):
+        if not self.covers(release) or self._is_elsewhere(user_id):
             return None
-        known = self._events.get(user_id, [])
-        if not known and (user_id in self._elsewhere or not self.everyone):
-            return None
-        counting = _counting(known, release)
-        bought = frozenset([event.item_id for event in counting if event.event_type == bought_by])
-        return Activity(counting[:events], bought, frozenset([event.item_id for event in counting]))
+        counting = _counting(self._known(user_id), release)
+        bought = frozenset([row[ITEM] for row in counting if row[TYPE] == bought_by])
+        return Activity(seen(counting[:events]), bought, frozenset([row[ITEM] for row in counting]))
 
     def last_events(self, user_id: UserId, until: datetime, gap: timedelta) -> list[SeenEvent] | None:
         """What Postgres has of the user, back from ``until`` to where nothing happened for longer than the gap.
 
         Oldest first, events of one moment by their ids. None: some of it may not be here, or not be so there.
         """
-        if not self.sure or user_id in self._elsewhere or user_id in self._waiting or user_id in self._forgotten:
+        if not self.sure or self._is_elsewhere(user_id) or user_id in self._waiting or user_id in self._forgotten:
             return None
         last: list[SeenEvent] = []
         began = until
-        for event in self._events.get(user_id, ()):
+        for event in seen(self._known(user_id)):
             if event.timestamp > until:
                 continue
             if began - event.timestamp > gap:
                 break
             last.append(event)
             began = event.timestamp
-        if began - gap < self.whole_since:
+        if began - gap < self.since.as_of - LOOK_BACK:
             return None
         return sorted(last, key=lambda event: (event.timestamp, event.event_id))
 
@@ -190,19 +203,38 @@ class Told:
         at = self._forgotten.get(user_id)
         return at is not None and at >= release.as_of
 
+    def _is_elsewhere(self, user_id: UserId) -> bool:
+        return user_id not in self._events and (not self.everyone or user_id in self._elsewhere)
+
+    def _known(self, user_id: UserId) -> list[Row]:
+        packed = self._events.get(user_id)
+        return [] if packed is None else unpack(packed)
+
+    def _put(self, user_id: UserId, rows: list[Row], *, more: int) -> None:
+        """These are the user's events, so many more than before; where there is no room for all, some users go."""
+        self._events[user_id] = pack(rows)
+        self._events.move_to_end(user_id)
+        self.events += more
+        if len(rows) > MOST_EVENTS:
+            self._leave_to_postgres(user_id)
+        while self.events + len(self._events) > self.most:
+            self._leave_to_postgres(next(iter(self._events)))
+
     def _leave_to_postgres(self, user_id: UserId) -> None:
-        self.events -= len(self._events.pop(user_id))
-        self._elsewhere.add(user_id)
+        self.events -= len(self._known(user_id))
+        del self._events[user_id]
+        if self.everyone:
+            self._elsewhere.add(user_id)
+            if len(self._elsewhere) > MOST_ELSEWHERE:
+                self.everyone = False
+                self._elsewhere.clear()
 
 
-def _counting(events: Sequence[SeenEvent], release: ReleaseKey) -> Sequence[SeenEvent]:
+def _counting(rows: list[Row], release: ReleaseKey) -> list[Row]:
     """Those of a user's events, newest first, with a view to which the release is answered."""
-    happened, came = release.as_of - LOOK_BACK, release.created_at - LOOK_BACK
-    if not events or events[-1].timestamp >= happened:  # the oldest counts, so all do
-        return events
-    return [event for event in events if event.timestamp >= happened or event.received_at >= came]
-
-
-def _age(event: SeenEvent) -> tuple[float, float, EventId]:
-    """Newest first; equal times in the order of the ids."""
-    return (-event.timestamp.timestamp(), -event.received_at.timestamp(), event.event_id)
+    if not rows:
+        return rows
+    happened, came = (release.as_of - LOOK_BACK).timestamp(), (release.created_at - LOOK_BACK).timestamp()
+    if rows[-1][HAPPENED] >= happened:  # the oldest counts, so all do
+        return rows
+    return [row for row in rows if row[HAPPENED] >= happened or row[CAME] >= came]

@@ -94,6 +94,21 @@ def test_while_postgres_is_away_answers_go_on(own, release_files):
         assert client.get("/health/ready").json()["postgres"]
 
 
+def test_where_there_is_no_room_for_all_events_a_user_is_read_once(own, monkeypatch):
+    with running(own) as client:
+        for user in ("anna", "one_item"):
+            client.post(f"/v1/{SITE}/events", json={"user_id": user, "item_id": "i01", "event_type": "view"})
+    monkeypatch.setattr("recsys.serving.telling.MOST_KEPT", 1)
+    app = create_app(own)
+    with running(own, app) as client:
+        until(snapshot_answers(app))
+        before = asked(client, user_id="anna", k=3)
+        assert (before["items"][0]["source"], before["items"][0]["because"]) == ("similar", ["i01"])
+        with away(own):
+            assert asked(client, user_id="anna", k=3) == before
+            assert "similar" not in {item["source"] for item in asked(client, user_id="one_item", k=3)["items"]}
+
+
 def test_a_broken_snapshot_is_made_again_and_harms_no_answer(own):
     folder = own.recsys_home / "snapshots" / SITE
     with running(own) as client:

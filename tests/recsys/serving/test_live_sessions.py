@@ -16,8 +16,8 @@ from recsys.serving.item_updates import record_item_updates
 from recsys.serving.live_sessions import session_of
 from recsys.serving.predicting.session import SessionRules
 from recsys.serving.reading import ReleaseKey
-from recsys.serving.telling import heed, news_of, parse, read_told
-from recsys.serving.told import AHEAD, LOOK_BACK, MOST_EVENTS, Told
+from recsys.serving.telling import heed, news_of, parse, read_activities, read_told
+from recsys.serving.told import LOOK_BACK, MOST_EVENTS, Told
 
 RULES = SessionRules(
     event_types=("view", "cart", "purchase"), purchase="purchase", cart="cart", remove="remove", pause_seconds=1800.0
@@ -46,10 +46,12 @@ UPDATES = st.tuples(
 OTHERS = st.one_of(
     st.tuples(st.just("erase"), st.sampled_from(USERS)),
     st.tuples(st.just("restart"), st.booleans()),
+    st.tuples(st.just("ask"), st.sampled_from(USERS)),
     st.tuples(st.just("newer release"), st.floats(0, 1400)),
 )
 HISTORIES = st.lists(st.one_of(EVENTS, EVENTS, EVENTS, UPDATES, OTHERS), min_size=4, max_size=30)
 NUMBERS = count()
+ACTIVITY = {"events": 3, "bought_by": "purchase"}
 
 
 def interaction(event_id, user_id="anna", item_id="i1", event_type="view", minutes=1.0, session_id=None):
@@ -94,11 +96,14 @@ class Worker:
             case "erase", user:
                 self.hear((await erase_user(self.pool, self.site, user, NOW))[1])
             case "restart", crowded:
-                self.told = await read_told(self.pool, self.key)
-                self.told.read_from = NOW - timedelta(minutes=90) - AHEAD if crowded else None
+                crowd = Told(self.key, everyone=False, most=6)
+                self.told = crowd if crowded else await read_told(self.pool, self.key)
+            case "ask", user:
+                asked = await read_activities(self.pool, self.told, self.told.since, [user], **ACTIVITY)
+                assert asked == await read_activities(self.pool, None, self.told.since, [user], **ACTIVITY)
             case "newer release", minutes:
                 at = NOW - timedelta(minutes=minutes) + LOOK_BACK
-                self.told.keep(ReleaseKey(self.site, "newer", at, at))
+                list(self.told.keep(ReleaseKey(self.site, "newer", at, at)))
 
     async def session(self, user):
         """The user's session, the same from memory as from Postgres."""
@@ -111,6 +116,13 @@ class Worker:
         except AttributeError:
             pass  # Postgres would have been asked, and there was none
         return expected
+
+    async def activity(self, user):
+        """What the user did lately, the same from memory as from Postgres."""
+        since = self.told.since
+        known = self.told.activity(user, since, **ACTIVITY)
+        assert known in (None, (await read_activities(self.pool, None, since, [user], **ACTIVITY))[user])
+        return known
 
 
 @pytest.fixture
@@ -135,6 +147,7 @@ def test_memory_gives_what_postgres_gives(play, history):
             await worker.follow(told)
             for user in USERS:
                 await worker.session(user)
+                await worker.activity(user)
 
     play(scene)
 
@@ -243,17 +256,31 @@ def test_events_of_one_moment_stand_in_the_order_of_their_ids(play, order):
     play(scene)
 
 
-def test_where_there_was_too_much_to_read_only_what_came_later_is_sure(play, monkeypatch):
+def test_where_there_is_too_much_to_read_each_user_is_read_when_somebody_asks(play, monkeypatch):
     async def scene(worker):
         monkeypatch.setattr("recsys.serving.telling.MOST_KEPT", 3)
         await worker.tell(*(interaction(f"e{number}", user_id=f"u{number}") for number in range(4)))
         worker.told = await read_told(worker.pool, worker.key)
-        assert worker.told.events == 3
-        for number in range(4):
-            assert len(await worker.session(f"u{number}")) == 1
-        assert worker.from_memory == 0
-        worker.told.read_from = NOW - timedelta(minutes=70) - AHEAD
-        await worker.session("u3")
+        assert (worker.told.events, worker.told.everyone) == (0, False)
+        assert len(await worker.session("u3")) == 1
+        assert (worker.from_memory, await worker.activity("u3")) == (0, None)
+        await read_activities(worker.pool, worker.told, worker.key, ["u3"], **ACTIVITY)
+        await worker.tell(interaction("e9", user_id="u3", minutes=0.5))
+        assert len(await worker.session("u3")) == len((await worker.activity("u3")).events) == 2
         assert worker.from_memory == 1
+
+    play(scene)
+
+
+def test_who_does_more_than_is_kept_of_a_user_is_answered_from_postgres(play, monkeypatch):
+    async def scene(worker):
+        monkeypatch.setattr("recsys.serving.telling.MOST_EVENTS", 3)
+        monkeypatch.setattr("recsys.serving.told.MOST_EVENTS", 3)
+        await worker.tell(*(interaction(f"e{n}", item_id=f"i{n}", event_type="purchase", minutes=n) for n in range(5)))
+        for _ in range(2):
+            asked = await read_activities(worker.pool, worker.told, worker.key, ["anna"], **ACTIVITY)
+            assert [event.item_id for event in asked["anna"].events] == ["i0", "i1", "i2"]
+            assert asked["anna"].bought == asked["anna"].seen == {f"i{n}" for n in range(5)}
+            assert worker.told.events == 0
 
     play(scene)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.serving.reading import ReleaseKey
-from recsys.serving.told import LOOK_BACK, MOST_EVENTS, OffSale, SeenEvent, Told
+from recsys.serving.seen_events import SeenEvent
+from recsys.serving.told import LOOK_BACK, MOST_EVENTS, OffSale, Told
 from recsys.testing.small_release import NOON
 
 KEY = ReleaseKey("shop", "first", NOON, NOON)
@@ -56,15 +57,47 @@ def test_an_earlier_release_and_a_busy_user_are_left_to_postgres():
         told.event("bot", seen(number))
     assert told.activity("bot", KEY, events=5, bought_by=None) is None
     assert items(told.activity("nobody", KEY, events=5, bought_by=None)) == []
-    told.read_from = NOON
-    assert told.activity("nobody", KEY, events=5, bought_by=None) is None
+
+
+def test_of_a_user_who_is_not_here_postgres_is_asked_once():
+    told = Told(KEY, everyone=False)
+    told.event("anna", seen(1))
+    assert told.activity("anna", KEY, events=5, bought_by=None) is None, "there may be more"
+    expected = told.expect(["anna", "ben", "cleo"])
+    told.event("anna", seen(3, minutes=2))
+    told.event("anna", seen(2, minutes=1))
+    told.learn(expected, {"anna": [seen(2, minutes=1), seen(1)], "ben": []})
+    assert items(told.activity("anna", KEY, events=5, bought_by=None)) == ["i3", "i2", "i1"]
+    assert items(told.activity("ben", KEY, events=5, bought_by=None)) == []
+    assert told.activity("cleo", KEY, events=5, bought_by=None) is None, "nobody found out"
+    assert told.events == 3
+
+
+def test_what_was_asked_before_a_user_was_forgotten_is_not_kept():
+    told = Told(KEY, everyone=False)
+    expected = told.expect(["anna"])
+    told.forget("anna", NOON)
+    told.learn(expected, {"anna": [seen(1)]})
+    assert told.activity("anna", KEY, events=5, bought_by=None) is None
+
+
+def test_nothing_is_lost_where_one_of_several_who_ask_has_no_answer():
+    told = Told(KEY, everyone=False)
+    first, second = told.expect(["anna"]), told.expect(["anna"])
+    told.learn(first, {})
+    third = told.expect(["anna"])
+    told.event("anna", seen(2, minutes=1))
+    told.learn(second, {"anna": [seen(1)]})
+    assert told.activity("anna", KEY, events=5, bought_by=None) is None, "the second may lack what was told since"
+    told.learn(third, {"anna": [seen(1)]})
+    assert items(told.activity("anna", KEY, events=5, bought_by=None)) == ["i2", "i1"]
 
 
 def test_beyond_the_most_those_who_did_nothing_for_longest_are_left_to_postgres():
-    told = Told(KEY, most=3)
+    told = Told(KEY, most=5)
     for user, number in (("anna", 1), ("ben", 2), ("anna", 3), ("cleo", 4)):
         told.event(user, seen(number))
-    assert told.events == 3
+    assert told.events == 3, "of two users"
     assert told.activity("ben", KEY, events=5, bought_by=None) is None
     assert items(told.activity("anna", KEY, events=5, bought_by=None)) == ["i1", "i3"]
     told.event("ben", seen(5))
@@ -74,8 +107,19 @@ def test_beyond_the_most_those_who_did_nothing_for_longest_are_left_to_postgres(
     assert told.events == 1
 
 
+def test_who_was_left_to_postgres_is_not_remembered_without_end(monkeypatch):
+    monkeypatch.setattr("recsys.serving.told.MOST_ELSEWHERE", 1)
+    told = Told(KEY, most=2)
+    for number, user in enumerate(("anna", "ben")):
+        told.event(user, seen(number))
+    assert items(told.activity("nobody", KEY, events=5, bought_by=None)) == []
+    told.event("cleo", seen(3))
+    assert items(told.activity("cleo", KEY, events=5, bought_by=None)) == ["i3"]
+    assert told.activity("nobody", KEY, events=5, bought_by=None) is None, "he may be one of them"
+
+
 def test_a_newer_release_makes_room_for_those_who_were_left_to_postgres():
-    told = Told(KEY, most=1)
+    told = Told(KEY, most=3)
     told.event("anna", seen(1))
     assert not told.would_hold_more(LATER), "everybody is here"
     told.event("ben", seen(2))
@@ -87,7 +131,7 @@ def test_keeping_drops_what_counts_for_no_later_release():
     told = Told(KEY)
     told.event("anna", seen(1))
     told.event("ben", seen(2, minutes=2 * 24 * 60))
-    told.keep(LATER)
+    assert list(told.keep(LATER)) == [], "so few are looked at in one step"
     assert told.events == 1
     assert items(told.activity("ben", LATER, events=5, bought_by=None)) == ["i2"]
     assert items(told.activity("anna", LATER, events=5, bought_by=None)) == []
