@@ -14,8 +14,8 @@ _INSERT: Final = """
 INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, because, first_position,
     served_at, took_ms, model_version, surface)
 SELECT answer->>'site', answer->>'request_id', answer->>'user_id', answer->>'release_id',
-       coalesce(answer->>'arm', 'live'), item_ids, sources, because, (answer->'items'->0->>'position')::integer, to_timestamp(served_at), took_ms,
-       answer->>'model_version', surface
+       coalesce(answer->>'arm', 'live'), item_ids, sources, because, (answer->'items'->0->>'position')::integer,
+       to_timestamp(served_at), took_ms, answer->>'model_version', surface
 FROM jsonb_to_recordset($1::jsonb) AS impression (answer jsonb, served_at float8, took_ms real, surface text)
 CROSS JOIN LATERAL (
     SELECT array_agg(item->>'item_id' ORDER BY place) AS item_ids, array_agg(item->>'source' ORDER BY place) AS sources,
