@@ -175,13 +175,13 @@ def test_a_day_that_drifted_is_named_and_starts_a_training(web: httpx.Client, pl
     reason="Prometheus and its exporters are not installed (Debian: packages of these names)",
 )
 def test_every_panel_of_every_dashboard_has_something_to_show(web: httpx.Client, platform: Settings):
-    asked_here = [each for each in questions(SITE) if not each[0].startswith("predictions: ")]
+    asked_here = [each for each in questions(SITE) if not each[0].startswith(("predictions: ", "airflow: "))]
     arms = [{"name": "live", "share": 0.5}, {"name": "plain", "share": 0.5, "mode": "popular"}]
     assert web.post(f"/v1/{SITE}/experiments", json={"id": "calm", "arms": arms}).status_code == 201
     with httpx.Client(base_url=platform.prometheus_url, timeout=30) as prometheus:
 
         def empty() -> list[str]:
-            """Of predictions see tests/monitoring."""
+            """Of predictions and of Airflow see tests/monitoring."""
             recommended(web, user_id=known_user(web))
             asked = {name: prometheus.get("/api/v1/query", params={"query": query}) for name, query in asked_here}
             assert all(answer.status_code == 200 for answer in asked.values())

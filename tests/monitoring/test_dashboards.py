@@ -1,8 +1,12 @@
 """Dashboards are whole. That each panel has something to show is tested on a running platform."""
 
+import shutil
+import subprocess
+
+import pytest
 import yaml
 
-from tests.monitoring.dashboards import FOLDER, dashboards
+from tests.monitoring.dashboards import FOLDER, dashboards, questions
 
 PROVISIONING = FOLDER.parent / "provisioning"
 
@@ -34,3 +38,12 @@ def test_panels_lie_beside_each_other_and_not_on_each_other():
             assert not cells & taken
             assert place["x"] + place["w"] <= 24
             taken |= cells
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: package prometheus)")
+def test_prometheus_can_read_every_question(tmp_path):
+    rules = [{"record": "question", "expr": query} for _, query in questions("demo_shop")]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}))
+    command = ["promtool", "check", "rules", "--lint=none", "rules.yml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
