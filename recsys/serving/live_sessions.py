@@ -4,8 +4,7 @@ Memory gives what Postgres would: the same events in the same order, with what w
 """
 
 from collections.abc import Collection
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -79,18 +78,11 @@ async def _remembered(
     database: asyncpg.Pool, site: SiteId, told: Told, user_id: UserId, rules: SessionRules, until: datetime
 ) -> list[SessionEvent] | None:
     """The same from memory, where only items not looked at lately are asked for; None: it may lack some of it."""
-    surely_over = timedelta(seconds=2 * rules.pause_seconds)
-    last = told.last_events(user_id, until, surely_over)
+    surely_over = 2 * rules.pause_seconds
+    last = told.last_events(user_id, until.timestamp(), surely_over)
     if last is None:
         return None
-    session = _going_on(
-        [
-            SessionEvent(event.event_type, event.timestamp.timestamp(), event.item_id, session_id=event.session_id)
-            for event in last
-        ],
-        rules,
-        until,
-    )
+    session = _going_on(last, rules, until)
     items = {event.item_id or "" for event in session}
     facts = told.facts.of(items)
     if missing := items - facts.keys():
@@ -99,9 +91,9 @@ async def _remembered(
         told.facts.learn(read, retellings)
         facts |= read
     known = [(event, facts[event.item_id or ""]) for event in session]
-    if not all(of_item.held(event.timestamp or 0.0) for event, of_item in known):
+    if not all(item.held(event.timestamp or 0.0) for event, item in known):
         return None
-    return [replace(event, category=of_item.category, price=of_item.price) for event, of_item in known]
+    return [event.of_item(item.category, item.price) for event, item in known]
 
 
 def _going_on(events: list[SessionEvent], rules: SessionRules, until: datetime) -> list[SessionEvent]:

@@ -17,6 +17,7 @@ ITEM: Final = 1
 TYPE: Final = 2
 HAPPENED: Final = 3
 CAME: Final = 4
+SESSION: Final = 5
 
 
 class SeenEvent(NamedTuple):

@@ -16,8 +16,22 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from recsys.serving.item_facts import ItemFacts
+from recsys.serving.predicting.session import SessionEvent
 from recsys.serving.reading import ReleaseKey
-from recsys.serving.seen_events import CAME, EVENT, HAPPENED, ITEM, TYPE, Row, SeenEvent, age, pack, seen, unpack
+from recsys.serving.seen_events import (
+    CAME,
+    EVENT,
+    HAPPENED,
+    ITEM,
+    SESSION,
+    TYPE,
+    Row,
+    SeenEvent,
+    age,
+    pack,
+    seen,
+    unpack,
+)
 from recsys.types import ItemId, UserId
 
 LOOK_BACK: Final = timedelta(days=1)
@@ -173,25 +187,27 @@ class Told:
         bought = frozenset([row[ITEM] for row in counting if row[TYPE] == bought_by])
         return Activity(seen(counting[:events]), bought, frozenset([row[ITEM] for row in counting]))
 
-    def last_events(self, user_id: UserId, until: datetime, gap: timedelta) -> list[SeenEvent] | None:
+    def last_events(self, user_id: UserId, until: float, gap: float) -> list[SessionEvent] | None:
         """What Postgres has of the user, back from ``until`` to where nothing happened for longer than the gap.
 
-        Oldest first, events of one moment by their ids. None: some of it may not be here, or not be so there.
+        Oldest first, events of one moment by their ids; nothing is said of items. None: some of it may not be here, or
+        not be so there. Times are in seconds since 1970.
         """
         if not self.sure or self._is_elsewhere(user_id) or user_id in self._waiting or user_id in self._forgotten:
             return None
-        last: list[SeenEvent] = []
+        last: list[Row] = []
         began = until
-        for event in seen(self._known(user_id)):
-            if event.timestamp > until:
+        for row in self._known(user_id):
+            if row[HAPPENED] > until:
                 continue
-            if began - event.timestamp > gap:
+            if began - row[HAPPENED] > gap:
                 break
-            last.append(event)
-            began = event.timestamp
-        if began - gap < self.since.as_of - LOOK_BACK:
+            last.append(row)
+            began = row[HAPPENED]
+        if began - gap < (self.since.as_of - LOOK_BACK).timestamp():
             return None
-        return sorted(last, key=lambda event: (event.timestamp, event.event_id))
+        last.sort(key=lambda row: (row[HAPPENED], row[EVENT]))
+        return [SessionEvent(row[TYPE], row[HAPPENED], row[ITEM], session_id=row[SESSION]) for row in last]
 
     def went_off_sale(self, item_id: ItemId, release: ReleaseKey) -> bool:
         """Whether the item was taken off sale, and the release could not know."""

@@ -123,4 +123,4 @@ def test_what_another_site_hears_while_this_one_is_read_stays_there(predicting_s
     with running(predicting_shop, app):
         until(lambda: remembers(app))
         told = app.state.services.standing.told(SITE)
-        assert told.last_events("stranger", datetime.now(UTC), timedelta(minutes=1)) == []
+        assert told.last_events("stranger", now, 60.0) == []

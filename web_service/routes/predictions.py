@@ -1,6 +1,5 @@
 """Predictions: whether a session buys, whether an impression is clicked."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -97,10 +96,9 @@ async def _of_user(
     return [
         event
         if (item := known.get(event.item_id or "")) is None
-        else replace(
-            event,
-            category=item.category if event.category is None else event.category,
-            price=item.price if event.price is None else event.price,
+        else event.of_item(
+            item.category if event.category is None else event.category,
+            item.price if event.price is None else event.price,
         )
         for event in session
     ]

@@ -45,6 +45,10 @@ class SessionEvent:
         """The same event when nothing but its type is told."""
         return SessionEvent(self.event_type)
 
+    def of_item(self, category: str | None, price: float | None) -> "SessionEvent":
+        """The same event when this is known of its item."""
+        return SessionEvent(self.event_type, self.timestamp, self.item_id, category, price, self.session_id)
+
 
 class SessionRules(Frozen):
     """Which events a session is made of, and when it ends."""
