@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 import typer
 from rich import get_console
+from rich.markup import escape
 from rich.table import Column, Table
+from rich.tree import Tree
 
 from recsys.cli.lineage import chain
 from recsys.cli.options import AsJson, Reason, Site, operator
@@ -31,17 +33,13 @@ def list_releases(
     if as_json:
         print_json({"releases": [release.model_dump(mode="json") for release in found]})
         return
-    table = Table(Column("release", no_wrap=True), "surface", "state", "as of", "activated", "why", box=None)
     for release in found:
-        table.add_row(
-            release.release_id,
-            release.surface,
-            release.state,
-            f"{release.as_of:%Y-%m-%d %H:%M}",
-            f"{release.activated_at:%Y-%m-%d %H:%M}" if release.activated_at else "",
-            release.reason,
-        )
-    get_console().print(table)
+        line = Tree(f"{release.release_id}  {release.surface}  {release.state}")
+        activated = f"  activated {release.activated_at:%Y-%m-%d %H:%M}" if release.activated_at else ""
+        line.add(f"as of {release.as_of:%Y-%m-%d %H:%M}{activated}")
+        if release.reason:
+            line.add(escape(release.reason))
+        get_console().print(line, highlight=False)
 
 
 @app.command("show")

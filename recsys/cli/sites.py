@@ -16,7 +16,7 @@ from recsys.sites import add_site, load_site, site_ids, template_names
 app = typer.Typer(no_args_is_help=True, help="Who we serve.")
 
 HOW_TO_INGEST = """Its events are waiting. Ingest them in Airflow: trigger ingest_events__{site} with
-start_date {start_date} and days {days}. Or here:
+First day {start_date} and Days {days}. Or here:
   recsys backfill --site {site} --start-date {start_date} --days {days}"""
 
 

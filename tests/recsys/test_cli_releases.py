@@ -57,6 +57,16 @@ def test_a_release_is_activated_tried_and_rolled_back_with_a_reason(recsys):
     assert "canary → live" in table
 
 
+def test_the_list_can_be_read_in_a_narrow_terminal(recsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    recsys("activate", "a")
+    recsys("retire", "b")
+    lines = recsys("list").stdout.splitlines()
+    assert lines[0::2] == ["b  recommendations  retired", "a  recommendations  live"]
+    assert lines[1].startswith("└── as of ")
+    assert " activated " in lines[3]
+
+
 def test_two_releases_are_compared(recsys):
     found = printed(recsys("diff", "b", "a", "--json"))
     assert found["files"].keys() >= {"items.parquet", "recommendations.parquet"}
