@@ -21,6 +21,7 @@ from recsys.evaluation.drift.predictors import Compared
 from recsys.evaluation.drift.report import DriftReport
 from recsys.layout import Settings
 from recsys.local.airflow_api import FINISHED, AirflowApi, Run
+from recsys.local.servers.airflow import component_health
 from recsys.serving.contracts import State
 from recsys.serving.experiments import ExperimentState, experiments
 from recsys.serving.lifecycle import pointers, releases
@@ -45,7 +46,7 @@ def measure(settings: Settings) -> list[Gauge]:
         "drift": of_drift,
         "predictors": of_predictors,
         "experiments": of_experiments,
-        "airflow": of_runs,
+        "airflow": of_airflow,
     }
     for store, ask in questions.items():
         with _told(reached, store):
@@ -183,6 +184,18 @@ def of_experiments(settings: Settings) -> Iterator[Gauge]:
                 ramp.add_metric([site, record.experiment.id], record.ramp)
                 looked.add_metric([site, record.experiment.id], (record.looked_at or record.started_at).timestamp())
     yield from (ramp, looked, states)
+
+
+def of_airflow(settings: Settings) -> Iterator[Gauge]:
+    """Whether its servers show life, and how DAGs went; a server that was never started is left out."""
+    healthy = Gauge(
+        "recsys_airflow_component_healthy", "1: this server of Airflow shows life; 0: not.", labels=["component"]
+    )
+    for component, report in component_health(settings).items():
+        if (status := report["status"]) is not None:
+            healthy.add_metric([component], 1 if status == "healthy" else 0)
+    yield healthy
+    yield from of_runs(settings)
 
 
 def of_runs(settings: Settings) -> Iterator[Gauge]:
