@@ -49,6 +49,7 @@ def visited(predicting_shop, tmp_path):
     ):
         session = {"items": "i01", "k": 1}
         until(lambda: "model_version" in service.get(f"/v1/{SITE}/session", params=session).json())
+        until(lambda: service.get(f"/v1/{SITE}/intent").status_code == 200)
         with tab(f"{service.base_url}/#site={SITE}&user=ben", tmp_path / "browser") as page:
             page.sees(f"{ITEMS}.length === 11")
             page.sees(text("follows-note"))

@@ -17,24 +17,25 @@ export async function ask(site, user, told, surfaces) {
     items.length ? api.session(site, items, K) : null,
     user && surfaces.has("intent") ? api.intent(site, user) : null,
   ]);
-  return { site, user, follows, intent };
+  return { site, user, follows, intent, live: surfaces.has("session") };
 }
 
 /** Draws it; a click on an item is the site's first event type, and an answer to what was shown. */
-export function draw({ site, user, follows, intent }, { type, act }) {
+export function draw({ site, user, follows, intent, live }, { type, act }) {
   part("follows").replaceChildren(...(follows?.items ?? []).map((item) => line(item, type, () => act(item, type, follows.request_id))));
-  part("follows-note").textContent = note(follows);
+  part("follows-note").textContent = note(follows, live);
   part("follows-note").title = follows?.model_version ? `model ${follows.model_version}` : "";
   part("intent-panel").hidden = !intent;
   if (intent) drawChance(intent, last?.site === site && last.user === user ? last.chance : null);
   last = intent && { site, user, chance: intent.purchase_probability };
 }
 
-function note(follows) {
+function note(follows, live) {
   if (!follows) return "Nothing yet. Look at something: this list follows.";
   const said = follows.items.find(ofModel);
   if (said) return `Said by the live session model (${said.source.replace(MODEL, "")}).`;
-  return follows.model_version ? "The session model knows none of these items." : "No session model is live: this is what is similar, or popular.";
+  if (follows.model_version) return "The live session model knows none of these items.";
+  return live ? "The live session model does not answer yet: this is what is similar." : "No session model is live: this is what is similar.";
 }
 
 function line(item, type, press) {
