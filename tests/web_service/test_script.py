@@ -20,7 +20,9 @@ PAGE = """<!doctype html><div id="for-you"></div>
     const place = document.querySelector("#for-you");
     shop.show(place, await shop.recommend({{ k: 3 }}), (item) => item.item_id + "<b>");
     shop.track("no such type", "i09");                       // refused, and spoils no other
-    await new Promise((resolve) => setTimeout(resolve, 2500)); // longer than it takes to be seen, and sent
+    const headers = {key} ? {{ Authorization: "Bearer " + {key} }} : {{}};
+    const told = async () => (await fetch("{url}/v1/{site}/users/anna/events", {{ headers }})).json();
+    while ((await told()).length < 3) await new Promise((resolve) => setTimeout(resolve, 50)); // all three were seen
     place.firstChild.click();
     await shop.flush();
     const again = await shop.recommend({{ k: 3 }});

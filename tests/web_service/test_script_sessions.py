@@ -33,6 +33,8 @@ PAGE = """<!doctype html><div id="next"></div>
     while (tracked.length < 5) await new Promise((resolve) => setTimeout(resolve, 50)); // until all three were seen
     place.lastChild.click();
     await stranger.flush();
+    const sent = async () => (await fetch(`{url}/v1/{site}/users/session:${{stranger.session}}/events`)).json();
+    while ((await sent()).length < 6) await new Promise((resolve) => setTimeout(resolve, 50)); // all was sent
     const again = await stranger.next({{ k: 3 }});
     const told = await stranger.intent();
     const named = await recsys(wish).next({{ items: ["i02", "i01"], k: 2, exclude: slate.items[0].item_id }});
