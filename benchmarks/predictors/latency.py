@@ -109,7 +109,7 @@ def main() -> None:
         }
         print(f"| {' | '.join(HEAD)} |\n| {' | '.join(['---'] * len(HEAD))} |")
         ask = f"/v1/{SITE}"
-        users = [user(n) for n in range(USERS)]
+        users = [user(n) for n in range(often // 4)]
         of_users = [request(f"{ask}/intent?user_id={each}") for each in users]
         views = [
             request(f"{ask}/events", {"user_id": each, "item_id": "a00007", "event_type": "view"}) for each in users
