@@ -34,7 +34,8 @@ MOST_EVENTS = 150_000
 STEPS = 12
 "Events of a user in a window that are replayed."
 ONLINE_EVENTS = 5
-HALF_LIFE = timedelta(minutes=30)
+HALF_LIFE = 1800.0
+"Seconds."
 PLACES = 10
 RRF_CONSTANT = 60
 "Of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009)."
@@ -140,8 +141,9 @@ def replay(history: pl.DataFrame, window: pl.DataFrame, rng: np.random.Generator
     for user, item in proposed.sort(c.USER_ID, c.RANK).select(c.USER_ID, c.ITEM_ID).iter_rows():
         slates.setdefault(user, []).append((item, 0.0, "ranked:ease", ()))
     rest: list[Candidate] = [(item, 0.0, "popular", ()) for item in known[:100]]
+    moment = pl.col(c.TIMESTAMP).dt.timestamp("us") / 1e6
     for (user,), events in window.filter(pl.col(c.USER_ID).is_in(users)).group_by(c.USER_ID, maintain_order=True):
-        signals = [Signal(*row) for row in events.select(c.ITEM_ID, c.WEIGHT, c.TIMESTAMP).head(STEPS).iter_rows()]
+        signals = [Signal(*row) for row in events.select(c.ITEM_ID, c.WEIGHT, moment).head(STEPS).iter_rows()]
         hits: dict[str, list[bool]] = {name: [] for name in WAYS}
         for step in range(1, len(signals)):
             wanted, touched = signals[step].item_id, {signal.item_id for signal in signals[:step]}

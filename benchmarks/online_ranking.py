@@ -78,7 +78,7 @@ def visits_of(events: pl.DataFrame, site: SiteConfig) -> Iterator[Visit]:
         halfway = visit[c.ITEM_ID].is_in(begun).not_().arg_true()[0]
         told = visit.head(halfway).tail(site.serving.online_events).reverse()
         signals = [
-            Signal(item, weights[kind], at)
+            Signal(item, weights[kind], at.timestamp())
             for item, kind, at in told.select(c.ITEM_ID, c.EVENT_TYPE, c.TIMESTAMP).rows()
         ]
         yield Visit(str(user), signals, frozenset(items) - {*begun})
@@ -107,7 +107,7 @@ class Answers:
     def of(self, visit: Visit) -> dict[str, list[str]]:
         """K items by contestant."""
         policy = self.made.log.site.serving
-        weight, half_life = policy.online_ranking.online_weight, timedelta(minutes=policy.online_half_life_minutes)
+        weight, half_life = policy.online_ranking.online_weight, policy.online_half_life_minutes * 60
         offline = self.slates[visit.user]
         online = list(online_candidates(visit.signals, self._similar, half_life=half_life))
         told = [(item, worth, self._similar.get(item, ScoredItems())) for item, worth, _ in visit.signals]

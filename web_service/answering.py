@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -18,8 +18,8 @@ from web_service.online_ranking import OnlineRanking
 from web_service.problems import Problem
 from web_service.standing import Standing
 
-STEP: Final = timedelta(minutes=1)
-"Items named in the request count as seen one step apart, the last one now."
+STEP: Final = 60.0
+"Items named in the request count as seen so many seconds apart, the last one now."
 NO_SLATE: Final = Slate()
 NOTHING_DONE: Final = Activity()
 Asker: TypeAlias = Literal["known", "new", "stranger", "anonymous", "unread"]
@@ -123,7 +123,7 @@ class Question:
 
     def online(self, shelf: Shelf) -> Iterator[Candidate]:
         """Neighbours of the user's last events, best first."""
-        half_life = timedelta(minutes=self.site.serving.online_half_life_minutes)
+        half_life = self.site.serving.online_half_life_minutes * 60
         return online_candidates(self.signals, shelf.similar, half_life=half_life, repeats=self.wish.repeats)
 
     def choose(
@@ -266,6 +266,6 @@ def _signals(site: SiteConfig, wish: Wish, activity: Activity, now: datetime) ->
     ]
     if not wish.recent:
         return told[: site.serving.online_events]
-    lightest, here = min(weights.values()), now.astimezone(UTC)
+    lightest, here = min(weights.values()), now.timestamp()
     named = [Signal(item_id, lightest, here - STEP * age) for age, item_id in enumerate(reversed(wish.recent))]
     return [*named, *told][: site.serving.online_events]

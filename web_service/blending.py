@@ -19,7 +19,6 @@ A candidate is a plain tuple, and each list is read only as far as its items are
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from heapq import heapify, heappop, heapreplace
 from itertools import islice
 from math import inf
@@ -39,15 +38,16 @@ class Signal(NamedTuple):
 
     item_id: ItemId
     weight: float
-    timestamp: datetime
+    timestamp: float
+    "Seconds since 1970, UTC."
 
 
 def online_candidates(
-    signals: Sequence[Signal], similar: Mapping[ItemId, ScoredItems], *, half_life: timedelta, repeats: bool = False
+    signals: Sequence[Signal], similar: Mapping[ItemId, ScoredItems], *, half_life: float, repeats: bool = False
 ) -> Iterator[Candidate]:
     """Neighbours of the signals' items, best first; equal scores in the order of their ids.
 
-    ``repeats``: the signals' own items may be among them, as neighbours of each other.
+    ``half_life`` is in seconds; ``repeats``: the signals' own items may be among them, as neighbours of each other.
     """
     if not signals:
         return

@@ -99,10 +99,11 @@ class OnlineRanking:
         if not heard:
             return None
         candidates = {candidate[0]: candidate for candidate in (*heard, *slate)}
+        known_until = release.as_of.timestamp()
         told = [
             (signal.item_id, signal.weight, similar.get(signal.item_id, ScoredItems()))
             for signal in signals
-            if signal.timestamp >= release.as_of
+            if signal.timestamp >= known_until
         ]
         try:
             if not slate:  # the release does not know the user, or has to forget what it knows

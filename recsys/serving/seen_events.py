@@ -5,13 +5,13 @@ Packed events are one string of bytes, which the garbage collector does not look
 
 import marshal
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 from recsys.types import EventId, ItemId
 
 Row = tuple[Any, ...]
-"""The fields of a ``SeenEvent``, its times in seconds since 1970: what ``marshal`` takes."""
+"""The fields of a ``SeenEvent`` as a plain tuple, which is what ``marshal`` takes."""
 EVENT: Final = 0
 ITEM: Final = 1
 TYPE: Final = 2
@@ -26,20 +26,15 @@ class SeenEvent(NamedTuple):
     event_id: EventId
     item_id: ItemId
     event_type: str
-    timestamp: datetime
-    received_at: datetime
+    timestamp: float
+    "Seconds since 1970, UTC; so is the next."
+    received_at: float
     session_id: str | None = None
-
-    def row(self) -> Row:
-        """The same, to be packed."""
-        return (*self[:HAPPENED], self.timestamp.timestamp(), self.received_at.timestamp(), *self[CAME + 1 :])
 
 
 def seen(rows: Iterable[Row]) -> list[SeenEvent]:
-    """The events of these rows; times in UTC."""
-    return [
-        SeenEvent._make((*row[:HAPPENED], _moment(row[HAPPENED]), _moment(row[CAME]), *row[CAME + 1 :])) for row in rows
-    ]
+    """The events of these rows."""
+    return list(starmap(SeenEvent, rows))
 
 
 def pack(rows: list[Row]) -> bytes:
@@ -56,7 +51,3 @@ def unpack(packed: bytes) -> list[Row]:
 def age(row: Row) -> tuple[float, float, EventId]:
     """Sorts newest first; equal times in the order of the ids."""
     return (-row[HAPPENED], -row[CAME], row[EVENT])
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -54,8 +54,9 @@ SELECT (
 )
 """
 _BY_USER: Final = """
-SELECT user_id, array_agg(event_id), array_agg(item_id), array_agg(event_type), array_agg("timestamp"),
-       array_agg(received_at), array_agg(session_id)
+SELECT user_id, array_agg(event_id), array_agg(item_id), array_agg(event_type),
+       array_agg(extract(epoch FROM "timestamp")::float8), array_agg(extract(epoch FROM received_at)::float8),
+       array_agg(session_id)
 FROM recsys.event WHERE site = $1 AND ("timestamp" >= $2 OR received_at >= $3)
 GROUP BY user_id ORDER BY max(received_at)
 """
@@ -65,7 +66,9 @@ SELECT item_id, "timestamp", received_at FROM recsys.item_availability WHERE sit
 _FORGOTTEN: Final = "SELECT user_id, erased_at FROM recsys.erasure WHERE site = $1"
 _LAST_EVENTS: Final = """
 SELECT asked.user_id, last.* FROM unnest($4::text[]) AS asked (user_id) CROSS JOIN LATERAL (
-    SELECT event_id, item_id, event_type, "timestamp", received_at, session_id FROM recsys.event
+    SELECT event_id, item_id, event_type, extract(epoch FROM "timestamp")::float8,
+           extract(epoch FROM received_at)::float8, session_id
+    FROM recsys.event
     WHERE site = $1 AND user_id = asked.user_id AND ("timestamp" >= $2 OR received_at >= $3)
     ORDER BY "timestamp" DESC, received_at DESC, event_id LIMIT $5
 ) AS last
@@ -155,9 +158,7 @@ def heed(told: Told, news: Mapping[str, Any]) -> None:
     """One message of the channel is in the memory."""
     match news["kind"]:
         case "event":
-            times = (_moment(news["timestamp"]), _moment(news["received_at"]))
-            names = (news["event_id"], news["item_id"], news["event_type"])
-            event = SeenEvent(*names, *times, news.get("session_id"))
+            event = SeenEvent._make(news.get(name) for name in SeenEvent._fields)
             told.event(news["user_id"], event, stored="session_id" in news)
         case "item":
             off_sale = None if news["available"] else OffSale(_moment(news["timestamp"]), _moment(news["received_at"]))

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from recsys.serving.item_facts import ItemFacts
@@ -110,13 +111,13 @@ class Told:
             return
         if not stored:
             self._waiting.add(user_id)
-        insort(known, event.row(), key=age)
+        insort(known, tuple(event), key=age)
         self._put(user_id, known, more=1)
 
     def whole(self, user_id: UserId, events: Collection[SeenEvent]) -> None:
         """These are all that count of the user, who is not here."""
         self._elsewhere.discard(user_id)
-        self._put(user_id, sorted((event.row() for event in events), key=age), more=len(events))
+        self._put(user_id, sorted(map(tuple, events), key=age), more=len(events))
 
     def expect(self, user_ids: Iterable[UserId]) -> Expected:
         """Postgres is about to be asked of these users; what is told of them meanwhile is put aside for ``learn``."""
@@ -250,7 +251,13 @@ def _counting(rows: list[Row], release: ReleaseKey) -> list[Row]:
     """Those of a user's events, newest first, with a view to which the release is answered."""
     if not rows:
         return rows
-    happened, came = (release.as_of - LOOK_BACK).timestamp(), (release.created_at - LOOK_BACK).timestamp()
+    happened, came = _counting_from(release.as_of, release.created_at)
     if rows[-1][HAPPENED] >= happened:  # the oldest counts, so all do
         return rows
     return [row for row in rows if row[HAPPENED] >= happened or row[CAME] >= came]
+
+
+@lru_cache
+def _counting_from(as_of: datetime, created_at: datetime) -> tuple[float, float]:
+    """Since when what happened, or what came in, counts for a release, in seconds since 1970."""
+    return (as_of - LOOK_BACK).timestamp(), (created_at - LOOK_BACK).timestamp()

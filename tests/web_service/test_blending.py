@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from recsys.serving.reading import ScoredItems
 from web_service.blending import Signal, blend, fill, online_candidates, popular_candidates
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-HALF_LIFE = timedelta(minutes=30)
+NOW = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+HALF_LIFE = 1800.0
 
 ITEMS = st.sampled_from([f"i{number}" for number in range(15)])
 SCORES = st.floats(-10, 10, width=32)
 LISTS = st.lists(st.tuples(ITEMS, SCORES), max_size=12, unique_by=lambda pair: pair[0])
-SIGNALS = st.lists(st.builds(Signal, ITEMS, st.floats(0.1, 5), st.datetimes(timezones=st.just(UTC))), max_size=6)
+SIGNALS = st.lists(st.builds(Signal, ITEMS, st.floats(0.1, 5), st.floats(0, NOW)), max_size=6)
 
 
 def scored(pairs):

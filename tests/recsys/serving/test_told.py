@@ -14,7 +14,8 @@ MINUTE = timedelta(minutes=1)
 
 
 def seen(number, *, event_type="view", minutes=0):
-    return SeenEvent(f"e{number}", f"i{number}", event_type, NOON + minutes * MINUTE, NOON + minutes * MINUTE)
+    at = (NOON + minutes * MINUTE).timestamp()
+    return SeenEvent(f"e{number}", f"i{number}", event_type, at, at)
 
 
 def items(activity):
@@ -40,9 +41,10 @@ def test_what_was_bought_counts_also_when_it_is_not_among_the_last():
 
 
 def test_a_release_is_answered_with_a_view_to_what_it_has_known_for_less_than_a_day():
-    old = SeenEvent("old", "i1", "view", NOON - LOOK_BACK - MINUTE, NOON - LOOK_BACK - MINUTE)
-    late = SeenEvent("late", "i2", "view", NOON - 9 * LOOK_BACK, NOON)
-    fresh = SeenEvent("fresh", "i3", "view", NOON - LOOK_BACK, NOON - LOOK_BACK)
+    noon, day = NOON.timestamp(), LOOK_BACK.total_seconds()
+    old = SeenEvent("old", "i1", "view", noon - day - 60, noon - day - 60)
+    late = SeenEvent("late", "i2", "view", noon - 9 * day, noon)
+    fresh = SeenEvent("fresh", "i3", "view", noon - day, noon - day)
     told = Told(KEY)
     for event in (old, late, fresh):
         told.event("anna", event)
