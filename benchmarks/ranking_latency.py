@@ -83,7 +83,7 @@ def main() -> None:
             path.write_text(text)
             with web_service(context.settings, question.paths[0]) as running:
                 full = peak(running.port, question, SECONDS)
-                half = at_half(running.port, question, full, SECONDS)
+                half = at_half(running.port, question, full.rate, SECONDS)
                 print(f"| {name} | {full.rate:,.0f} | {half.median:.1f} / {half.p99:.1f} | {unranked(running.port)} |")
 
 

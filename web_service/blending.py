@@ -19,7 +19,7 @@ A candidate is a plain tuple, and each list is read only as far as its items are
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from heapq import heapify, heappop, heapreplace
+from functools import lru_cache
 from itertools import islice
 from math import inf
 from typing import Final, NamedTuple, TypeAlias
@@ -85,23 +85,27 @@ def blend(
     parts: Sequence[tuple[float, Iterable[Candidate]]], *, may_be_shown: Callable[[ItemId], bool], k: int
 ) -> list[Candidate]:
     """The first ``k`` candidates of the weighted parts by the rule above, or all there are."""
-    due = [(_due(1, weight), at, 1, weight, iter(candidates)) for at, (weight, candidates) in enumerate(parts)]
-    heapify(due)
+    weights = [weight for weight, _ in parts]
+    lists = [iter(candidates) for _, candidates in parts]
+    given = [0] * len(parts)
     seen: set[ItemId] = set()
     chosen: list[Candidate] = []
-    while due and len(chosen) < k:
-        _, at, place, weight, candidates = due[0]
-        for candidate in candidates:
-            item_id = candidate[0]
-            if item_id in seen:
-                continue
-            seen.add(item_id)
-            if may_be_shown(item_id):
-                chosen.append(candidate)
-                heapreplace(due, (_due(place + 1, weight), at, place + 1, weight, candidates))
+    while lists and len(chosen) < k:
+        turns = _turns(tuple(weights), k)
+        done = sum(given)  # those of the lists that go on came in just this order
+        for at in turns[done : done + k - len(chosen)]:
+            for candidate in lists[at]:
+                item_id = candidate[0]
+                if item_id in seen:
+                    continue
+                seen.add(item_id)
+                if may_be_shown(item_id):
+                    chosen.append(candidate)
+                    given[at] += 1
+                    break
+            else:
+                del weights[at], lists[at], given[at]
                 break
-        else:
-            heappop(due)
     return chosen
 
 
@@ -114,9 +118,15 @@ def fill(chosen: Sequence[Candidate], catalogue: Iterable[ItemId], *, k: int) ->
     return [*chosen, *islice(more, k - len(chosen))]
 
 
-def _due(place: int, weight: float) -> float:
-    """When the part's item of this place, from 1, is due."""
-    return (place - 0.5) / weight if weight else inf
+@lru_cache
+def _turns(weights: tuple[float, ...], places: int) -> tuple[int, ...]:
+    """Which of the parts gives each of the first places, while none ends."""
+    due = [
+        ((place - 0.5) / weight if weight else inf, at)
+        for at, weight in enumerate(weights)
+        for place in range(1, places + 1)
+    ]
+    return tuple(at for _, at in sorted(due)[:places])
 
 
 def _reasons(item_id: ItemId, heard: Sequence[tuple[ItemId, float, Mapping[ItemId, float]]]) -> tuple[ItemId, ...]:

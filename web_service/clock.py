@@ -5,13 +5,13 @@ the future because this host lost its own.
 """
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
-_BEGAN: Final = datetime.now(UTC)
+_BEGAN: Final = time.time()
 _BEGAN_AT: Final = time.monotonic()
 
 
 def now() -> datetime:
     """The system's time, or that of this process' start and what has passed since, whichever is later."""
-    return max(datetime.now(UTC), _BEGAN + timedelta(seconds=time.monotonic() - _BEGAN_AT))
+    return datetime.fromtimestamp(max(time.time(), _BEGAN + time.monotonic() - _BEGAN_AT), UTC)

@@ -5,7 +5,7 @@ fault, an unknown parameter, a key that does not open it) goes the long way, whi
 the same, and says what is wrong.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -118,7 +118,7 @@ def _read(question: type[RecommendationQuery | IntentQuery], lists: frozenset[st
 
     def read(query: bytes) -> Any:
         given: dict[str, Any] = {}
-        for name, value in parse_qsl(query.decode("ascii"), keep_blank_values=True):
+        for name, value in _pairs(query.decode("ascii")):
             if name in lists:
                 given.setdefault(name, []).append(value)
             elif name in given:
@@ -128,6 +128,13 @@ def _read(question: type[RecommendationQuery | IntentQuery], lists: frozenset[st
         return question.model_validate(given)
 
     return read
+
+
+def _pairs(query: str) -> Iterable[tuple[str, str]]:
+    """Names and values; taken apart here where nothing is escaped, as is usual and quicker."""
+    if "%" in query or "+" in query:
+        return parse_qsl(query, keep_blank_values=True)
+    return [(name, value) for name, _, value in (pair.partition("=") for pair in query.split("&") if pair)]
 
 
 def _route(router: APIRouter, endpoint: Callable[..., Any]) -> APIRoute:

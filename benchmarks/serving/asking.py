@@ -51,9 +51,9 @@ def peak(port: int, question: Question, seconds: int) -> Seen:
     return _run(port, question, question.script, seconds)
 
 
-def at_half(port: int, question: Question, full: Seen, seconds: int) -> Seen:
-    """About half of that rate: each connection waits for a random time, of the right mean, between two questions."""
-    between = CONNECTIONS / (full.rate / 2) * 1000
+def at_half(port: int, question: Question, full: float, seconds: int) -> Seen:
+    """About half of ``full`` questions a second: each connection waits in between, for random times of the right mean."""
+    between = CONNECTIONS / (full / 2) * 1000
     return _run(port, question, question.script + _WAIT.format(most=max(1, round(2 * (between - 1)))), seconds)
 
 
