@@ -52,7 +52,7 @@ def peak(port: int, question: Question, seconds: int) -> Seen:
 
 
 def at_half(port: int, question: Question, full: float, seconds: int) -> Seen:
-    """About half of ``full`` questions a second: each connection waits in between, for random times of the right mean."""
+    """About half of ``full`` questions a second: each connection waits in between, for random times."""
     between = CONNECTIONS / (full / 2) * 1000
     return _run(port, question, question.script + _WAIT.format(most=max(1, round(2 * (between - 1)))), seconds)
 
