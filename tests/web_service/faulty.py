@@ -203,7 +203,8 @@ def stored(settings):
 
 def children(pid):
     """Ids of the processes that the process started and that run Python."""
-    told = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]  # whole lines, however wide the terminal is
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
     return [int(line.split()[0]) for line in told.stdout.splitlines() if "spawn_main" in line]
 
 
