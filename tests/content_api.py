@@ -6,8 +6,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote
+
+from tests.loopback import listening
 
 
 class FakeApi:
@@ -77,16 +79,8 @@ class Handler(BaseHTTPRequestHandler):
 def running() -> Iterator[FakeApi]:
     """The API on a port of its own; ``url`` says where."""
     said = FakeApi()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("OfThisTest", (Handler,), {"api": said}))
-    said.url = f"http://127.0.0.1:{server.server_address[1]}"
-    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    serving.start()
-    try:
+    with listening(type("OfThisTest", (Handler,), {"api": said})) as said.url:
         yield said
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
 
 
 FIELDS = {"title": "headline", "category": "section.name", "published_at": "date", "text": "body", "price": "price"}

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from gzip import decompress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ import yaml
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE, Metric
 
+from tests.loopback import listening
 from tests.monitoring.dashboards import questions
 
 ROOT = Path(__file__).parents[2]
@@ -157,11 +157,5 @@ def receiver() -> Iterator[tuple[str, list[ExportMetricsServiceRequest]]]:
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Taker) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/v1/metrics", taken
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Taker) as address:
+        yield f"{address}/v1/metrics", taken

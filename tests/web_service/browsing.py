@@ -4,14 +4,14 @@ import itertools
 import json
 import shutil
 import subprocess
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx
 import pytest
 from websockets.sync.client import connect
 
+from tests.loopback import listening
 from tests.web_service.conftest import until
 
 CHROMIUM = shutil.which("chromium")
@@ -54,15 +54,8 @@ def shop_page():
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", serves, passes, reports
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as address:
+        yield address, serves, passes, reports
 
 
 @contextmanager

@@ -4,10 +4,9 @@ import asyncio
 import json
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from pydantic import SecretStr
@@ -18,6 +17,7 @@ from recsys.serving.predicting.clicks import ClickProbability
 from recsys.serving.predicting.intent import PurchaseIntent
 from recsys.serving.predicting.session import SessionEvent
 from recsys.testing.small_release import NOON, SITE
+from tests.loopback import listening
 from tests.web_service.conftest import running
 
 QUICK = Retrying(attempts=3, first_pause=0.01)
@@ -154,15 +154,8 @@ def failing(*answers):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", came
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as address:
+        yield address, came
 
 
 def test_it_tries_again_with_the_same_events():

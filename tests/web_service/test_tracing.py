@@ -1,14 +1,14 @@
 """Traces reach a collector over OTLP: a span for each request and each step, in the trace of who asks."""
 
-import threading
 from collections import defaultdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from recsys.local.ports import free_block
 from recsys.testing.small_release import SITE
+from tests.loopback import listening
 from tests.web_service.conftest import running
 from web_service.answering import Question
 
@@ -34,12 +34,8 @@ def collector():
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        yield f"http://127.0.0.1:{server.server_port}", spans
-        server.shutdown()
-        serving.join()
+    with listening(Receiver) as address:
+        yield address, spans
 
 
 def test_a_request_is_one_trace_with_its_steps_and_names_nobody(shop, collector):
