@@ -53,12 +53,13 @@ class Handler(BaseHTTPRequestHandler):
         try:
             answer = api.answer(item)
             answer = answer() if callable(answer) else answer
+        finally:
+            with api.lock:  # before it is told: who is told may ask again at once
+                api.under_way -= 1
+        try:
             self.tell(answer)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-        finally:
-            with api.lock:
-                api.under_way -= 1
 
     def tell(self, answer):
         if isinstance(answer, int):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote
@@ -54,6 +54,8 @@ class Client:
     pace: Pace
     rng: np.random.Generator
     "Spreads the pauses of attempts that failed together."
+    _queue: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    "Who waits for a turn, first come, first served."
 
     async def ask(self, item_id: ItemId) -> bytes | Refused:
         """The body of the answer, or why there is none.
@@ -64,7 +66,7 @@ class Client:
         params = self.params
         if not item_id.strip("."):
             return Refused(Fault.FETCH_ERROR, "an id of dots alone leads to another address")
-        await self.pace.turn()
+        await self._turn()
         try:
             async with asyncio.timeout(params.total_timeout_seconds):
                 return await AsyncRetrying(
@@ -83,6 +85,10 @@ class Client:
 
     async def _wait_for_turn(self, state: RetryCallState) -> None:
         if state.attempt_number > 1:
+            await self._turn()
+
+    async def _turn(self) -> None:
+        async with self._queue:
             await self.pace.turn()
 
     def _pause(self, state: RetryCallState) -> float:

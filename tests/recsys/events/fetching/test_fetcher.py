@@ -53,17 +53,17 @@ def test_headers_are_sent_and_secret_ones_too(fetch, api):
 
 def test_the_rate_holds_from_the_first_request_on_repeated_ones_included(fetch, api):
     api.says_of("i3", 503, article("i3"))
+    started = time.monotonic()
     fetch(*(f"i{n}" for n in range(20)), requests_per_second=40.0, concurrency=20)
     assert len(api.asked) == 21
-    for first in range(len(api.seconds) - 10):
-        assert api.seconds[first + 10] - api.seconds[first] > 0.7 * 10 / 40
-    assert api.seconds[-1] - api.seconds[0] > 0.9 * 20 / 40
+    assert all(seconds - started >= n / 40 for n, seconds in enumerate(sorted(api.seconds)))
 
 
 def test_no_more_are_under_way_than_allowed(fetch, api):
+    three = threading.Barrier(3)
     for n in range(30):
-        api.says_of(f"i{n}", lambda n=n: (time.sleep(0.03), article(f"i{n}"))[1])
-    fetch(*(f"i{n}" for n in range(30)), concurrency=3)
+        api.says_of(f"i{n}", lambda n=n: (three.wait(60), article(f"i{n}"))[1])
+    fetch(*(f"i{n}" for n in range(30)), concurrency=3, timeout_seconds=60, total_timeout_seconds=60)
     assert api.most_at_once == 3
 
 
@@ -73,8 +73,8 @@ def test_what_may_pass_is_asked_again_with_growing_pauses(fetch, api, status):
     found, _ = fetch("a", back_off_seconds=0.1)
     assert errors(found) == {}
     first, second = (later - before for before, later in zip(api.seconds, api.seconds[1:], strict=False))
-    assert 0.05 <= first < 1.0  # a busy machine is late; it is never early
-    assert 0.1 <= second < 1.0
+    assert first >= 0.05  # a busy machine is late; it is never early
+    assert second >= 0.1
 
 
 def test_after_the_last_attempt_it_is_an_error_that_may_pass(fetch, api):
@@ -95,9 +95,10 @@ def test_a_plain_no_is_not_asked_again(fetch, api, status, lasting):
 
 def test_a_slow_answer_is_given_up_and_asked_for_again(fetch, api):
     api.says_of("a", lambda: (time.sleep(0.5), article("a"))[1], article("a"))
+    assert errors(fetch("a", timeout_seconds=0.1, total_timeout_seconds=60, attempts=9)[0]) == {}
+    assert len(api.asked) > 1
     api.says_of("b", lambda: (time.sleep(0.5), article("b"))[1])
-    found, _ = fetch("a", "b", timeout_seconds=0.1, attempts=2)
-    assert errors(found) == {"b": (False, "no answer within 0.1 s, 2 times")}
+    assert errors(fetch("b", timeout_seconds=0.1, attempts=2)[0]) == {"b": (False, "no answer within 0.1 s, 2 times")}
 
 
 def test_an_answer_that_drips_is_slow_too(fetch, api):
@@ -108,21 +109,19 @@ def test_an_answer_that_drips_is_slow_too(fetch, api):
 
 def test_one_item_has_so_much_time_in_all(fetch, api):
     api.says_of("a", lambda: (time.sleep(0.15), 503)[1])
-    started = time.monotonic()
-    found, _ = fetch("a", "b", total_timeout_seconds=0.4, attempts=20)
-    assert time.monotonic() - started < 1.5
+    found, _ = fetch("a", total_timeout_seconds=0.4, attempts=20)
     assert errors(found) == {"a": (False, "no answer within 0.4 s in all")}
+    assert len(api.asked) < 20
 
 
 def test_nobody_asks_while_the_api_wants_to_be_left_alone(fetch, api):
     api.says_of("a", (429, {"Retry-After": "1"}), article("a"))
     items = [f"i{n}" for n in range(40)]
+    started = time.monotonic()
     found, _ = fetch("a", *items, requests_per_second=50.0)
     assert errors(found) == {}
-    refused = api.seconds[api.asked.index("a")]
-    pause = [moment for moment in api.seconds if refused + 0.1 < moment < refused + 0.95]
-    assert pause == []
     assert len(api.asked) == 42
+    assert max(api.seconds) - started >= 1 + 40 / 50  # 42 turns, and a second without any
 
 
 def test_retry_after_may_be_a_time(fetch, api):
