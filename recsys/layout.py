@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     recsys_airflow_secret_key: SecretStr = SecretStr("")
     recsys_airflow_jwt_secret: SecretStr = SecretStr("")
     recsys_notify_urls: SecretStr = SecretStr("")
-    "Where failures are told: addresses of Telegram, Slack, e-mail …, separated by blanks; empty: nowhere."
+    "Where failures and alerts are told: addresses of Telegram, Slack, e-mail …, separated by blanks; empty: nowhere."
 
     recsys_fetch_headers: SecretStr = SecretStr("")
     """Secret headers for content APIs, by site: one JSON object, {"my_shop": {"Authorization": "Bearer …"}};
@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     recsys_web_workers: int = Field(default=1, ge=1)
     recsys_spool_megabytes: int = Field(default=1024, ge=0)
     "Most that a host of the web service keeps of events on its disk while Postgres does not take them."
+    recsys_predictor_megabytes: int = Field(default=256, ge=0)
+    """Files of models of predictors that a process of the web service reads before somebody asks; those beyond are read
+    when first asked for."""
     recsys_snapshot_users: int = Field(default=1_000_000, ge=0)
     """Users of a release whose slates a host of the web service keeps in a file, about 2 kB each; those of the others
     are read from Postgres. 0: no such file, everything is read from Postgres."""
@@ -113,6 +116,12 @@ class Settings(BaseSettings):
     "What this machine says of itself, where Prometheus' exporter of hosts is installed."
     recsys_postgres_exporter_port: int = 9193
     "What Postgres says of itself, where Prometheus' exporter is installed."
+    recsys_alertmanager_port: int = 9194
+    "Alertmanager, where its program is installed: groups alerts, and lets them be silenced."
+    recsys_pager_port: int = 9195
+    "What Alertmanager tells of alerts; it tells the addresses of RECSYS_NOTIFY_URLS."
+    recsys_grafana_url: str = ""
+    "Where dashboards are, to which messages of alerts lead; empty: to Prometheus."
     recsys_grafana_password: SecretStr = SecretStr("")
     "Of Grafana's user admin, in docker-compose.yaml."
 
@@ -151,6 +160,14 @@ class Settings(BaseSettings):
     @property
     def prometheus_url(self) -> str:
         return f"http://{LOOPBACK}:{self.recsys_prometheus_port}"
+
+    @property
+    def alertmanager_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.recsys_alertmanager_port}"
+
+    @property
+    def pager_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.recsys_pager_port}"
 
     @property
     def exporter_url(self) -> str:

@@ -83,7 +83,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             taking = Taking(pool, standing, spool, telemetry)
             keyring = Keyring(app.state.keys, pool, settings.recsys_home / "keys.json")
             ranking = OnlineRanking(settings, telemetry, lambda: to_be_ranked(book, standing))
-            predictors = Predictors(pool, KeptModels(settings.recsys_home / "predictors"), telemetry)
+            models, room = KeptModels(settings.recsys_home / "predictors"), settings.recsys_predictor_megabytes << 20
+            predictors = Predictors(pool, models, telemetry, sites=book.ids, room=room)
             await asyncio.gather(keyring.start(), standing.start(), predictors.start())
             await ranking.start()
             app.state.services = Services(

@@ -42,6 +42,12 @@ class KeptModels:
         ]
         return {(site.name, surface): link.readlink().name for site, surface, link in links if link.is_symlink()}
 
+    def bytes_of(self, site: SiteId, surface: Surface, release_id: ReleaseId) -> int:
+        """The size of the model's files; 0 where they are not there."""
+        with suppress(FileNotFoundError):  # another worker may just take it away
+            return sum(file.stat().st_size for file in (self._folder / site / surface / release_id).iterdir())
+        return 0
+
     def opened(self, site: SiteId, surface: Surface, release_id: ReleaseId) -> Any:
         """The model; None where it is not on the disk as it was written, and then it is gone.
 

@@ -1,13 +1,13 @@
-"""The predictors that are live, in this worker: loaded when first asked, exchanged when their pointer moves.
+"""The predictors that are live, in this worker: in memory before anybody asks, exchanged when their pointer moves.
 
-A worker that nobody asks for predictions loads no library for them. While Postgres is away, what is in memory goes on,
-and a worker that starts then answers with what this host's disk has kept.
+What there is no room for is loaded when it is first asked for; where nothing is live no library is loaded. While
+Postgres is away, what is in memory goes on, and a worker that starts then answers with what this host's disk has kept.
 """
 
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from recsys import columns as c
-from recsys.errors import RecsysError, ReleaseError
+from recsys.errors import ReleaseError
 from recsys.serving.away import AWAY
 from recsys.serving.contracts import Surface
 from recsys.serving.predicting.coded import as_text
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN: Final = 1.0
 """Seconds between two looks at the pointers."""
+READY_WITHIN: Final = 30.0
+"""Seconds after which a worker that starts answers, whether or not it has read all models."""
 AGAIN: Final = 30.0
 """Seconds until a model that could not be opened is tried again."""
 FEW: Final = 4
@@ -45,6 +47,9 @@ PATIENCE: Final = 0.3
 """Seconds that a session waits for a model which is not in memory yet; it is continued without, then."""
 
 _FILES: Final = "SELECT name, content FROM recsys.ranker_file WHERE release_id = $1"
+_BYTES: Final = """
+SELECT release_id, sum(octet_length(content)) FROM recsys.ranker_file WHERE release_id = ANY($1) GROUP BY release_id
+"""
 _FORGOTTEN: Final = """
 SELECT release.site, user_id FROM recsys.release JOIN recsys.erasure USING (site)
 WHERE release_id = ANY($1) AND erased_at >= as_of
@@ -54,32 +59,54 @@ WHERE release_id = ANY($1) AND erased_at >= as_of
 class Predictors:
     """The models by site and surface."""
 
-    def __init__(self, pool: asyncpg.Pool, kept: KeptModels, telemetry: Telemetry) -> None:
-        """``kept`` are the models on this host's disk."""
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        kept: KeptModels,
+        telemetry: Telemetry,
+        *,
+        sites: Callable[[], Collection[SiteId]],
+        room: int,
+    ) -> None:
+        """``kept`` are the models on this host's disk; those of ``sites`` are read ahead, up to ``room`` bytes."""
         self._pool = pool
         self._kept = kept
         self._telemetry = telemetry
+        self._sites = sites
+        self._room = room
         self._live: dict[tuple[SiteId, Surface], ReleaseId] = {}
         self._models: dict[tuple[SiteId, Surface], tuple[ReleaseId, Any]] = {}
         self._opening: dict[tuple[SiteId, Surface], asyncio.Lock] = {}
         self._bringing: dict[tuple[SiteId, Surface], asyncio.Task[None]] = {}
         self._not_before: dict[ReleaseId, float] = {}
         self._forgotten: dict[SiteId, set[UserId]] = {}
+        self._bytes: dict[ReleaseId, int] = {}
+        "Of the files of a model."
         self._looked = False
         self._thread = ThreadPoolExecutor(1, "predicting")
 
     async def start(self) -> None:
-        """It is known what is live: from Postgres, or, while it is away, from this host's disk."""
+        """It is known what is live, from Postgres, or, while it is away, from this host's disk; and it is in memory.
+
+        Models that are not in time are read while requests are answered.
+        """
         try:
             await self._look()
         except (asyncpg.PostgresError, *AWAY) as fault:
             log.warning("Postgres does not answer (%s); predicting with the models of this host", fault)
             self._live = await asyncio.to_thread(self._kept.remembered)
+        self._first = asyncio.create_task(self._read_ahead())
+        await asyncio.wait({self._first}, timeout=READY_WITHIN)
 
     @property
     def from_disk(self) -> list[str]:
         """What is predicted as it was when this host last heard Postgres; empty once this worker has heard it."""
         return [] if self._looked else sorted(f"{surface} of {site}" for site, surface in self._live)
+
+    @property
+    def missing(self) -> int:
+        """How many models are live and not in memory, though there is room: they are being read, or cannot be."""
+        return sum(self._models.get(key, ("",))[0] != release_id for key, release_id in self._to_read())
 
     async def intent(self, site: SiteId) -> "PurchaseIntent":
         """The model of purchase intent.
@@ -141,13 +168,12 @@ class Predictors:
             return await asyncio.get_running_loop().run_in_executor(self._thread, ask)
 
     async def run(self) -> None:
-        """Keeps the models those of the pointers, until cancelled. Only what was asked for once is loaded again."""
+        """Keeps the models those of the pointers, until cancelled."""
+        await self._first
         while True:
             try:
                 await self._look()
-                for key, (release_id, _) in list(self._models.items()):
-                    if self._live.get(key, release_id) != release_id:
-                        await self._open(key)
+                await self._read_ahead()
             except (asyncpg.PostgresError, *AWAY) as fault:
                 log.debug("Postgres does not answer: %s", fault)
             await asyncio.sleep(LOOK_AGAIN)
@@ -168,14 +194,47 @@ class Predictors:
         self._forgotten = forgotten
         self._looked = True
 
+    async def _read_ahead(self) -> None:
+        """What is live is in memory as far as there is room; what was there before goes on until the next one is."""
+        try:
+            await self._weigh()
+        except (asyncpg.PostgresError, *AWAY) as fault:
+            log.warning("no model is read ahead: %s", fault)
+            return
+        for key, _ in self._to_read():
+            await self._bring(key)
+
+    async def _weigh(self) -> None:
+        """It is known how large the live models are."""
+        unknown = {release_id: key for key, release_id in self._live.items() if release_id not in self._bytes}
+        if unknown and self._looked:
+            self._bytes |= dict.fromkeys(unknown, 0) | dict(await self._pool.fetch(_BYTES, list(unknown)))
+        for release_id in unknown.keys() - self._bytes.keys():
+            self._bytes[release_id] = await asyncio.to_thread(self._kept.bytes_of, *unknown[release_id], release_id)
+
+    def _to_read(self) -> list[tuple[tuple[SiteId, Surface], ReleaseId]]:
+        """The live models that shall be in memory: those that have one there, and others while there is room."""
+        held = {key for key in self._live if key in self._models}
+        taken = sum(self._bytes.get(self._live[key], 0) for key in held)
+        sites, found = set(self._sites()), [(key, self._live[key]) for key in held]
+        for key, release_id in self._live.items():
+            if key not in held and key[0] in sites and taken + self._bytes.get(release_id, 0) <= self._room:
+                taken += self._bytes.get(release_id, 0)
+                found.append((key, release_id))
+        return found
+
+    async def _keep_up(self, key: tuple[SiteId, Surface]) -> None:
+        """The live model is in memory, unless it cannot be read."""
+        async with self._opening.setdefault(key, asyncio.Lock()):
+            if key in self._live and self._models.get(key, ("",))[0] != self._live[key]:
+                await self._open(key)
+
     async def _model(self, site: SiteId, surface: Surface) -> Any:
         key = (site, surface)
         if not self._looked and key not in self._live:
             await self._look()
         if key in self._live and key not in self._models:
-            async with self._opening.setdefault(key, asyncio.Lock()):
-                if key not in self._models:
-                    await self._open(key)
+            await self._keep_up(key)
         if key not in self._models:
             raise Problem(
                 404,
@@ -186,13 +245,13 @@ class Predictors:
         return self._models[key][1]
 
     async def _bring(self, key: tuple[SiteId, Surface]) -> None:
-        """The model is in memory, unless it cannot be read, or Postgres does not answer."""
+        """The live model is in memory, unless it cannot be read, or Postgres does not answer."""
         try:
-            await self._model(*key)
-        except (Problem, asyncpg.PostgresError, *AWAY) as fault:
-            log.warning("site %s: no model of %s in memory: %s", *key, fault)
+            await self._keep_up(key)
+        except (asyncpg.PostgresError, *AWAY) as fault:
+            log.warning("site %s: the live model of %s is not in memory: %s", *key, fault)
         finally:
-            del self._bringing[key]
+            self._bringing.pop(key, None)
 
     async def _open(self, key: tuple[SiteId, Surface]) -> None:
         """The model of the pointer is in memory. One that cannot be read is left for a while, and the last goes on."""
@@ -208,7 +267,9 @@ class Predictors:
                 opened("postgres").inc()
             else:
                 opened("disk").inc()
-        except RecsysError as fault:
+        except (asyncpg.PostgresError, *AWAY):
+            raise
+        except Exception as fault:  # whatever its files hold, the other models go on
             log.error("release %s does not predict here: %s", release_id, fault)
             self._not_before[release_id] = now + AGAIN
             opened("refused").inc()

@@ -59,8 +59,9 @@ def kept(tmp_path):
 
 
 def test_what_is_kept_is_opened_and_remembered(kept, files, tmp_path):
-    assert (kept.opened(*PLACE), kept.remembered()) == (None, {})
+    assert (kept.opened(*PLACE), kept.remembered(), kept.bytes_of(*PLACE)) == (None, {}, 0)
     kept.keep(*PLACE, files)
+    assert kept.bytes_of(*PLACE) > sum(map(len, files.values()))
     kept.remember(*PLACE)
     other = KeptModels(tmp_path)
     assert other.remembered() == {(SITE, "intent"): "r1"}

@@ -48,7 +48,9 @@ async def _readiness(service: Services) -> Readiness:
     except UNREADABLE as fault:
         return _without_database(service, type(fault).__name__)
     sites = {site: live[site].release_id if site in live else None for site in service.sites.ids()}
-    return Readiness(ready=True, postgres=True, migrated=True, live_releases=sites)
+    unread = service.predictors.missing
+    detail = f"{unread} of the live models of predictors are not in memory; the log says why" if unread else ""
+    return Readiness(ready=True, postgres=True, migrated=True, live_releases=sites, detail=detail)
 
 
 def _without_database(service: Services, fault: str) -> Readiness:
