@@ -11,6 +11,7 @@ from airflow.sdk.definitions.context import Context
 from airflow.sdk.log import mask_secret
 
 from recsys.layout import Settings
+from recsys.messages import Kind, Message, send
 from recsys.types import SiteId
 
 ITS_TASK_TELLS: Final = "task_failure"
@@ -27,8 +28,7 @@ class Notifier(BaseNotifier):
     An address that cannot be reached costs a warning in the task's log; it never changes the outcome of the task.
     """
 
-    kind = "info"
-    "Apprise's kind of message: info, warning or failure."
+    kind: Kind = "info"
 
     def __init__(self, site: SiteId) -> None:
         super().__init__()
@@ -38,17 +38,14 @@ class Notifier(BaseNotifier):
         addresses = Settings().recsys_notify_urls.get_secret_value().split()
         if not addresses or not self._concerns(context):
             return
-        from apprise import Apprise, NotifyType
-
         for address in addresses:
             mask_secret(address)  # Apprise writes an address that it does not understand into the log
-        told = Apprise()
-        refused = [position for position, address in enumerate(addresses, start=1) if not told.add(address)]
-        if refused:
-            self.log.warning("RECSYS_NOTIFY_URLS: no known kind of address at position %s", refused)
-        kind = NotifyType(self.kind)
-        if told and not told.notify(self._body(context), title=self._title(context), notify_type=kind):
-            self.log.warning("at least one of %d addresses could not be told", len(told))
+        delivery = send(Message(self._title(context), self._body(context), self.kind), addresses)
+        if delivery.unknown:
+            self.log.warning("RECSYS_NOTIFY_URLS: no known kind of address at position %s", list(delivery.unknown))
+        if delivery.missed:
+            known = delivery.told + delivery.missed
+            self.log.warning("at least one of %d addresses could not be told", known)
 
     def _concerns(self, context: Any) -> bool:
         return True
@@ -63,7 +60,7 @@ class Notifier(BaseNotifier):
 class FailureNotifier(Notifier):
     """One message for each task that failed for good, and for each run that took too long or got stuck."""
 
-    kind = "failure"
+    kind: Kind = "failure"
 
     def _concerns(self, context: Any) -> bool:
         return bool(context.get("reason") != ITS_TASK_TELLS)
@@ -97,7 +94,7 @@ class WaitingNotifier(Notifier):
 class NotLiveNotifier(Notifier):
     """One message when a release does not go live: refused by the gate, or not approved; with the sentence why."""
 
-    kind = "warning"
+    kind: Kind = "warning"
 
     def __init__(self, site: SiteId, *, decided: str = "release", activated: str = "activate") -> None:
         """``decided`` and ``activated`` are the tasks of the gate, and of what a person answered."""
@@ -125,7 +122,7 @@ class NotLiveNotifier(Notifier):
 class DriftNotifier(Notifier):
     """One message when a day is unlike what was learned from, or predictions do not hold; it names what drifted."""
 
-    kind = "warning"
+    kind: Kind = "warning"
 
     def _concerns(self, context: Any) -> bool:
         return bool(self._alarms(context))

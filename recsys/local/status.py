@@ -31,6 +31,8 @@ ADDRESSES: dict[str, Callable[[Settings], str]] = {
     "jupyter": lambda s: s.jupyter_url,
     "exporter": lambda s: s.exporter_url,
     "prometheus": lambda s: s.prometheus_url,
+    "alertmanager": lambda s: s.alertmanager_url,
+    "pager": lambda s: s.pager_url,
     "node-exporter": lambda s: f"http://{LOOPBACK}:{s.recsys_node_exporter_port}",
     "postgres-exporter": lambda s: f"http://{LOOPBACK}:{s.recsys_postgres_exporter_port}",
 }

@@ -53,7 +53,11 @@ def addresses(settings: Settings) -> str:
     """Where everything is and how to log in. Shown to who started the platform, never logged."""
     token = settings.recsys_jupyter_token.get_secret_value()
     password = settings.recsys_airflow_password.get_secret_value()
-    watched = [f"Prometheus {settings.prometheus_url}"] if "prometheus" in servers(settings) else []
+    watched = {
+        "prometheus": f"Prometheus {settings.prometheus_url}",
+        "alertmanager": f"Alertmanager {settings.alertmanager_url}",
+    }
+    known = servers(settings)
     return "\n".join(
         (
             f"web      {settings.web_url}  its API: {settings.web_url}/docs",
@@ -62,7 +66,7 @@ def addresses(settings: Settings) -> str:
             f"Jupyter  {settings.jupyter_url}/lab?token={token}",
             f"S3       {settings.s3_endpoint_url}  keys in .env",
             f"Postgres {settings.recsys_postgres_host}:{settings.recsys_postgres_port}  password in .env",
-            *watched,
+            *(line for server, line in watched.items() if server in known),
         )
     )
 

@@ -8,7 +8,7 @@ from recsys.local import secrets
 from recsys.local.ports import free_block
 from recsys.local.servers.s3 import INNER
 
-MONITORING = ("exporter", "prometheus", "node_exporter", "postgres_exporter")
+MONITORING = ("exporter", "prometheus", "node_exporter", "postgres_exporter", "alertmanager", "pager")
 PORTS = ("postgres", "s3", "mlflow", "airflow", "web", "jupyter", *MONITORING)
 
 

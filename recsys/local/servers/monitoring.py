@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from recsys.layout import LOOPBACK, Settings
+from recsys.local.servers.alerting import alerting
 from recsys.local.servers.http import answers
 from recsys.local.servers.server import PROJECT, Server
 
@@ -21,7 +22,7 @@ KEPT: Final = "15d"
 
 
 def monitoring(settings: Settings) -> tuple[Server, ...]:
-    """The exporter, and what is installed; all on loopback only, because none has a login."""
+    """The exporter, what is installed, and who is told of alerts; all on loopback only, because none has a login."""
     ports = {
         "exporter": settings.recsys_exporter_port,
         "node": settings.recsys_node_exporter_port,
@@ -44,7 +45,7 @@ def monitoring(settings: Settings) -> tuple[Server, ...]:
         _installed("postgres", ports["postgres"], needs=("postgres",), environment=database),
         _prometheus(settings),
     )
-    return (exporter, *(server for server in found if server is not None))
+    return (exporter, *(server for server in found if server is not None), *alerting(settings))
 
 
 def _installed(what: str, port: int, *, needs: tuple[str, ...], environment: Mapping[str, str]) -> Server | None:
@@ -75,6 +76,7 @@ def _prometheus(settings: Settings) -> Server | None:
             f"--storage.tsdb.path={home / 'prometheus'}",
             f"--storage.tsdb.retention.time={KEPT}",
             f"--web.listen-address={LOOPBACK}:{settings.recsys_prometheus_port}",
+            f"--web.external-url={settings.prometheus_url}",
         ),
         probe=answers(f"{settings.prometheus_url}/-/ready"),
         ports={"RECSYS_PROMETHEUS_PORT": settings.recsys_prometheus_port},
@@ -85,6 +87,8 @@ def _prometheus(settings: Settings) -> Server | None:
 def _configure(settings: Settings, folder: Path) -> None:
     """The same rules as the containers', with this platform's addresses."""
     shutil.copytree(RULES, folder, dirs_exist_ok=True)
+    alertmanagers = [settings.alertmanager_url.removeprefix("http://")] if alerting(settings) else []
+    (folder / "alertmanagers.yml").write_text(json.dumps([{"targets": alertmanagers}]))
     addresses = {
         "web": settings.web_url,
         "exporter": settings.exporter_url,
