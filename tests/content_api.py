@@ -86,5 +86,10 @@ def running() -> Iterator[FakeApi]:
 
 FIELDS = {"title": "headline", "category": "section.name", "published_at": "date", "text": "body", "price": "price"}
 """Where it tells what."""
-QUICK = {"requests_per_second": 1000.0, "back_off_seconds": 0.01, "timeout_seconds": 2.0, "total_timeout_seconds": 5.0}
-"""Params for tests that have no time to be gentle."""
+QUICK = {
+    "requests_per_second": 1000.0,
+    "back_off_seconds": 0.01,
+    "timeout_seconds": 60.0,
+    "total_timeout_seconds": 120.0,
+}
+"""Params for tests that have no time to be gentle, but all the time to wait."""

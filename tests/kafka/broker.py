@@ -9,11 +9,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from recsys.local.ports import free_block
@@ -21,7 +21,9 @@ from recsys.local.ports import free_block
 POM = Path(__file__).with_name("pom.xml")
 COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 JAVA = ("java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
-STARTS_WITHIN = 60.0
+STARTS_WITHIN = 300.0
+"Seconds."
+ANSWERS_WITHIN = 120.0
 "Seconds."
 LAST_WORDS = 2000
 "Characters of the log that an error shows."
@@ -93,11 +95,16 @@ log.cleaner.enable=false
         return AdminClient({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
     def create_topic(self, topic: str, *, partitions: int = 1, **config: str) -> None:
-        """Afterwards there is the topic, empty; it keeps messages of any age."""
+        """Afterwards everybody sees the topic, empty; it keeps messages of any age."""
         named = {"retention.ms": "-1"} | {name.replace("_", "."): value for name, value in config.items()}
+        self._patiently(lambda: self._make(NewTopic(topic, partitions, 1, config=named)))
+        self._patiently(lambda: self._leads(topic) == partitions)
+
+    def delete_topic(self, topic: str) -> None:
+        """Afterwards nobody sees the topic."""
         admin = self.admin
-        for made in admin.create_topics([NewTopic(topic, partitions, 1, config=named)]).values():
-            made.result(timeout=20)
+        admin.delete_topics([topic])[topic].result(timeout=ANSWERS_WITHIN)
+        self._patiently(lambda: topic not in admin.list_topics(timeout=ANSWERS_WITHIN).topics)
 
     def produce(self, topic: str, messages: Iterable[Message], *, timestamp: int = 0, partitions: int = 1) -> None:
         """Appends the messages, in turn to each partition; all are acknowledged afterwards.
@@ -130,8 +137,31 @@ log.cleaner.enable=false
                     break
                 except BufferError:
                     producer.poll(0.1)
-        assert producer.flush(30) == 0
+        assert producer.flush(ANSWERS_WITHIN) == 0
         assert refused == []
+
+    def _make(self, topic: NewTopic) -> bool:
+        """False: a broker that stood still for a moment takes nothing for a moment."""
+        admin = self.admin  # it is needed until there is a result
+        try:
+            admin.create_topics([topic])[topic.topic].result(timeout=ANSWERS_WITHIN)
+        except KafkaException as fault:
+            if fault.args[0].code() != KafkaError.INVALID_REPLICATION_FACTOR:
+                raise
+            return False
+        return True
+
+    def _leads(self, topic: str) -> int:
+        """How many partitions of the topic can be read and written."""
+        found = self.admin.list_topics(topic, timeout=ANSWERS_WITHIN).topics[topic]
+        return sum(each.leader >= 0 and each.error is None for each in found.partitions.values())
+
+    @staticmethod
+    def _patiently(holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + ANSWERS_WITHIN
+        while not holds():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def _java(self, *words: str) -> None:
         done = subprocess.run(

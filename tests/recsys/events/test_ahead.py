@@ -21,7 +21,7 @@ def test_the_next_part_is_made_while_one_is_used():
 
     coming = ahead(parts())
     assert next(coming) == 1
-    assert made.wait(5)
+    assert made.wait(60)
     assert list(coming) == [2]
 
 

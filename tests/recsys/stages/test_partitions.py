@@ -178,6 +178,6 @@ def test_two_processes_of_one_partition_at_once_leave_the_partition_of_one(site,
     )
     command = [sys.executable, "-c", program, str(context.settings.recsys_home)]
     running = [subprocess.Popen(command) for _ in range(2)]
-    assert [process.wait(60) for process in running] == [0, 0]
+    assert [process.wait(400) for process in running] == [0, 0]
     assert hashes(context) == expected
     assert len(ids(context, str(DAY))) == 60

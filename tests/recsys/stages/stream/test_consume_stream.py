@@ -15,6 +15,7 @@ from recsys.datasets.tables import IMPRESSED, INTERACTED, QUARANTINED, UPDATED
 from recsys.errors import ConfigError, PartitionRefused, SourceError, StoreError
 from recsys.stages import consume_stream
 from recsys.stages.context import open_context
+from tests.kafka.broker import ANSWERS_WITHIN
 from tests.recsys.stages.stream.conftest import NO_POSTGRES, RECEIVED, counts, event, ids, kept, manifests
 
 
@@ -142,9 +143,7 @@ def test_a_topic_that_was_made_anew_is_refused(kafka, topic, make_site):
     context = make_site()
     kafka.produce(topic, map(event, range(30)), partitions=3)
     consume_stream.run(site="shop", context=context)
-    admin = kafka.admin
-    admin.delete_topics([topic])[topic].result(timeout=20)
-    time.sleep(0.5)
+    kafka.delete_topic(topic)
     kafka.create_topic(topic, partitions=3)
     with pytest.raises(SourceError, match="made anew"):
         consume_stream.run(site="shop", context=context)
@@ -158,7 +157,7 @@ def test_messages_that_were_deleted_before_they_were_read_are_told(kafka, topic,
     kafka.produce(topic, map(event, range(10, 30)))
     admin = kafka.admin
     for deleted in admin.delete_records([TopicPartition(topic, 0, 25)]).values():
-        deleted.result(timeout=20)
+        deleted.result(timeout=ANSWERS_WITHIN)
     said = []
     report = consume_stream.run(site="shop", context=context, say=said.append)
     assert (report.lost, report.messages) == ({0: 15}, 5)
@@ -186,11 +185,15 @@ def test_it_waits_for_a_broker_that_goes_away_and_goes_on(kafka, topic, make_sit
 
 
 def test_a_broker_that_never_answers_ends_a_run_after_its_patience(make_site):
-    context = make_site(bootstrap_servers="127.0.0.1:9", patience_seconds=1.5)
     said = []
-    with pytest.raises(StoreError, match=r"no broker at 127\.0\.0\.1:9 answered within 2 seconds.*bootstrap_servers"):
-        consume_stream.run(site="shop", context=context, say=said.append)
-    assert any("asking again" in sentence for sentence in said)
+    for patience in (2, 20):  # a machine that stands still has no time to ask again in two seconds
+        context = make_site(bootstrap_servers="127.0.0.1:9", patience_seconds=patience)
+        fault = rf"no broker at 127\.0\.0\.1:9 answered within {patience} seconds.*bootstrap_servers"
+        with pytest.raises(StoreError, match=fault):
+            consume_stream.run(site="shop", context=context, say=said.append)
+        if any("asking again" in sentence for sentence in said):
+            return
+    pytest.fail("nobody was asked again")
 
 
 def test_a_bad_day_is_refused_alone_and_comes_when_it_is_good_enough(kafka, topic, make_site):
@@ -218,7 +221,7 @@ def test_a_site_without_a_topic_and_two_places_to_begin_are_refused(topic, make_
         consume_stream.run(site="other", context=context)
 
 
-def _until(holds, *, seconds=60.0):
+def _until(holds, *, seconds=240.0):
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
