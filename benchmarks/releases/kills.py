@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.releases.made import SITE
 from recsys.serving import lifecycle, retirement
-from recsys.serving.postgres import transaction
+from recsys.serving.postgres import autocommit, transaction
 from recsys.serving.release_tables import KEYS, existing_tables, table_name
 from recsys.stages import publish_release
 from recsys.stages.context import StageContext
@@ -45,11 +45,25 @@ def kill(context: StageContext, *, live: str, release_id: str, times: int, rng: 
             seen.kills += 1
             seen.seconds.append(time.monotonic() - began)
         process.wait()
+        _let_the_server_notice(context)
         _check(seen, context, live, content, release_id)
         publish_release.run(site=SITE, release_id=release_id, context=context)
         retirement.retire(context.dsn, SITE, release_id)
         _gated(context, release_id)
     return seen
+
+
+def _let_the_server_notice(context: StageContext) -> None:
+    """Nothing runs any more for a client that is gone: the server may end a statement first, or commit one."""
+    with autocommit(context.dsn) as cursor:
+        while True:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(0.01)
 
 
 def _check(seen: Killed, context: StageContext, live: str, content: list[object], release_id: str) -> None:

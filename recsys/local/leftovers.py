@@ -18,6 +18,8 @@ import psutil
 MARK = "RECSYS_SERVER"
 PATIENCE = 8.0
 """Seconds between asking a process to end and ending it."""
+DEATH = 10.0
+"""Seconds that a killed process may take until it is gone, at most."""
 SAME_TIME = 2.0
 """Seconds by which two readings of one process's start may differ."""
 
@@ -59,7 +61,7 @@ def end(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     _, stubborn = psutil.wait_procs(found, timeout=PATIENCE)
     for process in stubborn:
         _signal(process, kill=True)
-    psutil.wait_procs(stubborn, timeout=PATIENCE)
+    psutil.wait_procs(stubborn, timeout=DEATH)
     return found
 
 

@@ -75,7 +75,7 @@ def test_a_hidden_orphan_of_the_session_is_found(home: Path, start: Start) -> No
     assert leftovers.find(home) == [hidden]
     leader.send_signal(signal.SIGKILL)
     leader.wait()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while leftovers.find(home, "airflow-scheduler") != [hidden] and time.monotonic() < end:
         time.sleep(0.1)
     assert leftovers.end(leftovers.find(home, "airflow-scheduler")) == [hidden]

@@ -70,7 +70,7 @@ def test_s3_makes_the_buckets_that_the_settings_name(s3: Settings) -> None:
 
 
 def test_s3_refuses_unsigned_and_wrongly_signed_requests(s3: Settings) -> None:
-    assert httpx.get(f"{s3.s3_endpoint_url}/recsys").status_code == 403
+    assert httpx.get(f"{s3.s3_endpoint_url}/recsys", timeout=60).status_code == 403
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         client(s3, aws_secret_access_key="guessed").list_objects_v2(Bucket="recsys")
 
@@ -100,6 +100,6 @@ def test_mlflow_keeps_runs_in_postgres_and_artifacts_in_s3(
 
 def test_mlflow_answers_to_no_other_name(mlflow_server: Settings) -> None:
     page = f"{mlflow_server.tracking_uri}/ajax-api/2.0/mlflow/experiments/search?max_results=1"
-    assert httpx.get(page).status_code == 200
-    asked = httpx.get(page, headers={"Host": "elsewhere.example"})
+    assert httpx.get(page, timeout=60).status_code == 200
+    asked = httpx.get(page, timeout=60, headers={"Host": "elsewhere.example"})
     assert asked.status_code == 403
