@@ -21,8 +21,10 @@ from tests.kafka import broker
 
 CreateDatabase = Callable[[], Settings]
 
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+UNTIMED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("same", UNTIMED, derandomize=True)
+hypothesis.settings.register_profile("exploring", UNTIMED, max_examples=1000)
+hypothesis.settings.load_profile("same")  # the same examples at each run, on every machine
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ ranker: {iterations: 40}
 gate: {min_users: 20, min_lift_over_popularity: -1}
 """
 FIRST = date(2025, 6, 2)
+BUSY_MACHINE = "Matplotlib is building the font cache"
+"""What it says where that takes long, the first time."""
 
 Run = Callable[[str, Settings], str]
 
@@ -60,11 +62,12 @@ def run(tmp_path) -> Run:
 
     def execute(name: str, settings: Settings) -> str:
         notebook = nbformat.read(ROOT / "recsys" / "notebooks" / name, as_version=4)
-        client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
+        where = {"metadata": {"path": str(tmp_path)}}
+        client = NotebookClient(notebook, timeout=400, startup_timeout=400, iopub_timeout=60, resources=where)
         client.execute(env={**os.environ, **settings.environment(), "PYTHONPATH": str(ROOT)})
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
         warnings = [output.text for output in outputs if output.get("name") == "stderr"]
-        assert warnings == []
+        assert [warning for warning in warnings if BUSY_MACHINE not in warning] == []
         return "\n".join(str(output.get("text") or output.get("data")) for output in outputs)
 
     return execute
