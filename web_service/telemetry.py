@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -149,6 +151,12 @@ class Telemetry:
             buckets=PROBABILITIES,
             registry=self.registry,
         )
+        self.prediction_requests = Counter(
+            "recsys_prediction_requests",
+            "Requests for predictions: given, or missing, as where no model is live or rows have not its columns.",
+            ("site", "surface", "outcome"),
+            registry=self.registry,
+        )
         self.models = Counter(
             "recsys_models_opened",
             "Models of predictors brought into a worker's memory, from disk or postgres; refused: it stays without.",
@@ -209,6 +217,16 @@ class Telemetry:
         """A session was continued; beside what ``count_answer`` counts."""
         items = answer["items"]
         self._count(self.sessions, answer["site"], items[0]["source"] if items else "none")
+
+    @contextmanager
+    def asked(self, site: str, surface: str) -> Iterator[None]:
+        """Inside, a prediction is made. It is counted as given, or as missing where that raises."""
+        try:
+            yield
+        except Exception:
+            self._count(self.prediction_requests, site, surface, "missing")
+            raise
+        self._count(self.prediction_requests, site, surface, "given")
 
     def count_events(self, site: str, *, accepted: int, duplicates: int) -> None:
         """Events of one call are counted."""

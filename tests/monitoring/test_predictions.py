@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from recsys.evaluation.gate.check import Check
 from recsys.local import measuring
 from recsys.local.exporter import Measured
 from recsys.local.measuring import of_predictors, of_releases
+from recsys.local.ports import free_block
 from recsys.serving import lifecycle, publishing
 from recsys.serving.migrate import migrate
 from recsys.sites import add_site
@@ -81,7 +81,8 @@ def ask(counted: Telemetry) -> None:
     for route, surface in (("/v1/{site}/intent", "intent"), ("/v1/{site}/ctr", "ctr"), ("/v1/{site}/session", None)):
         counted.count_request("GET", route, 200, 0.01)
         if surface:
-            counted.predictions.labels(SITE, surface).observe(0.3)
+            with counted.asked(SITE, surface):
+                counted.predictions.labels(SITE, surface).observe(0.3)
     counted.sessions.labels(SITE, "session_neighbours").inc()
     counted.continuing.labels(SITE).observe(0.004)
     counted.note()
@@ -95,9 +96,7 @@ def prometheus(exporter, service, tmp_path) -> Iterator[httpx.Client]:
     job = {"job_name": "both", "static_configs": [{"targets": targets}]}
     config = {"global": {"scrape_interval": "500ms"}, "scrape_configs": [job]}
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_block(1)}"
     command = [
         "prometheus",
         f"--config.file={tmp_path / 'prometheus.yml'}",
@@ -106,11 +105,11 @@ def prometheus(exporter, service, tmp_path) -> Iterator[httpx.Client]:
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with httpx.Client(base_url=f"http://{address}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://{address}", timeout=60) as client:
             yield client
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         for server, thread in servers:
             server.shutdown()
             server.server_close()
@@ -121,7 +120,7 @@ def prometheus(exporter, service, tmp_path) -> Iterator[httpx.Client]:
 def test_every_panel_has_something_to_show(prometheus, service):
     asked = [each for each in questions(SITE) if each[0].startswith("predictions: ")]
     assert len(asked) >= 12
-    until = monotonic() + 30
+    until = monotonic() + 300
     while (empty := unanswered(prometheus, asked)) and monotonic() < until:
         ask(service)
         sleep(0.5)

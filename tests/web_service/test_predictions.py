@@ -109,8 +109,10 @@ def test_without_a_model_there_is_nothing_to_be_asked(client, live):
     replies = lambda: (ask(client, session="view"), client.post(f"/v1/{NAME}/ctr", json={"rows": [{"a": 1}]}))  # noqa: E731
     until(lambda: all(reply.status_code == 404 for reply in replies()))
     for reply in replies():
+    before = counted(client, "prediction_requests_total", outcome="missing")
         assert reply.json()["type"].endswith("no-live-release")
 
+    assert counted(client, "prediction_requests_total", outcome="missing") == before + 1
 
 def test_a_session_is_told_by_the_types_of_its_events(client, live, models):
     live("intent-1")
@@ -280,15 +282,24 @@ def test_models_in_memory_answer_while_postgres_is_silent(settings, serve, live)
 def test_what_was_said_is_counted(client, live):
     live("intent-1")
     until(lambda: ask(client, session="view").status_code == 200)
-    name = f'recsys_predictions_count{{site="{NAME}",surface="intent"}}'
-
-    def count():
-        lines = client.get("/metrics").text.splitlines()
-        return float(next(line for line in lines if line.startswith(name)).rpartition(" ")[2])
-
-    before = count()
+    said = counted(client, "predictions_count")
+    given = counted(client, "prediction_requests_total", outcome="given")
     intent(client, session="view,cart")
-    assert count() == before + 1
+    assert counted(client, "predictions_count") == said + 1
+    assert counted(client, "prediction_requests_total", outcome="given") == given + 1
+
+
+def test_nothing_is_counted_of_a_site_that_is_not_there(client, live):
+    assert client.get("/v1/nobodys_shop/intent", params={"session": "view"}).status_code == 404
+    assert "nobodys_shop" not in client.get("/metrics").text
+
+
+def counted(client, name, **labels):
+    """How often, of purchase intent of the site."""
+    labels = {**labels, "site": NAME, "surface": "intent"}
+    told = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
+    lines = client.get("/metrics").text.splitlines()
+    return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"recsys_{name}{{{told}}}"))
 
 
 def test_importing_the_service_loads_no_library_of_models():

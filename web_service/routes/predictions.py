@@ -61,20 +61,22 @@ async def ctr(
 
 async def answer_intent(service: Services, site: SiteConfig, query: IntentQuery, _: RequestId) -> bytes:
     """An ``IntentPrediction`` as JSON; it is counted."""
-    model = await service.predictors.intent(site.site)
-    if query.user_id is None or query.session:
-        session = [SessionEvent(event_type) for event_type in query.session]
-    else:
-        session = await _of_user(service, site, query.user_id, model.rules, clock.now())
-    said = await service.predictors.bought(site.site, model, session)
+    with service.telemetry.asked(site.site, "intent"):
+        model = await service.predictors.intent(site.site)
+        if query.user_id is None or query.session:
+            session = [SessionEvent(event_type) for event_type in query.session]
+        else:
+            session = await _of_user(service, site, query.user_id, model.rules, clock.now())
+        said = await service.predictors.bought(site.site, model, session)
     return orjson.dumps({"purchase_probability": said, "model_version": model.version})
 
 
 async def answer_ctr(service: Services, site: SiteConfig, body: CtrBody, _: RequestId) -> bytes:
     """``ClickPredictions`` as JSON; each is counted."""
-    model = await service.predictors.ctr(site.site)
     try:
-        said = await service.predictors.clicked(site.site, model, body.rows)
+        with service.telemetry.asked(site.site, "ctr"):
+            model = await service.predictors.ctr(site.site)
+            said = await service.predictors.clicked(site.site, model, body.rows)
     except MissingColumns as fault:
         faults = [(f"rows.{name}", "Column is missing") for name in fault.columns]
         raise Problem(422, "invalid-request", str(fault), errors=faults) from None
