@@ -4,6 +4,7 @@ They are started by the same code as `make up`, and every process is gone when t
 """
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +26,9 @@ UNTIMED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.H
 hypothesis.settings.register_profile("same", UNTIMED, derandomize=True)
 hypothesis.settings.register_profile("exploring", UNTIMED, max_examples=1000)
 hypothesis.settings.load_profile("same")  # the same examples at each run, on every machine
+
+for name in ("COLUMNS", "LINES", "FORCE_COLOR"):  # of the terminal in which the tests happen to run
+    os.environ.pop(name, None)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import psutil
 from recsys.errors import PlatformError
 from recsys.local.servers import Server
 
-LOWEST, HIGHEST = 10_000, 22_000
-"""A block of free ports starts between these; a server may add ten thousand to one of them."""
+LOWEST, HIGHEST = 10_000, 19_900
+"""A block of free ports starts between these; where a server adds ten thousand to one of them, no block lies."""
 
 
 def check_free(servers: Iterable[Server]) -> None:
