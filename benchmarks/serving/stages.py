@@ -13,7 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from benchmarks.releases.made import SITE
 from benchmarks.serving.site import ACTIVE, user
 from recsys.layout import Settings
-from recsys.serving.impressions import Shown
+from recsys.serving.impressions import as_shown
 from recsys.serving.reading import ANYTHING
 from web_service.answering import Answered, Question, Wish, answer
 from web_service.app import create_app
@@ -101,7 +101,6 @@ async def _stages(app: Any) -> dict[str, Callable[[int], Awaitable[object]]]:
     questions = [await read_release(number) for number in everyone]
     chosen = [question.choose(shelf) for question, shelf in questions]
     answers = [await answer(standing, site, wish, request_id="r", now=now) for wish in wishes]
-    bodies = [as_bytes(each.answer) for each in answers]
     quick, surroundings = Quick(_nothing, app.state), Surroundings(_nothing, service.telemetry)
 
     def asked(number: int) -> Scope:
@@ -134,7 +133,7 @@ async def _stages(app: Any) -> dict[str, Callable[[int], Awaitable[object]]]:
         PARTS[5]: later(lambda number: questions[number][0].answer(*chosen[number], reader, "r")),
         PARTS[6]: later(lambda number: as_bytes(answers[number].answer)),
         PARTS[7]: later(lambda number: count(answers[number])),
-        PARTS[8]: later(lambda number: service.impressions.note(Shown(bodies[number], now))),
+        PARTS[8]: later(lambda number: service.impressions.note(as_shown(answers[number].answer, now))),
     }
 
 

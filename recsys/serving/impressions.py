@@ -5,28 +5,17 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
 import asyncpg
+import orjson
 from pydantic import PositiveInt
 
+from recsys.serving.contracts import Answer
 from recsys.serving.postgres import Row, rows_in_utc, transaction
 from recsys.types import Frozen, ItemId, ReleaseId, RequestId, SiteId, UserId
 
-_INSERT: Final = """
-INSERT INTO recsys.impression (site, request_id, user_id, release_id, arm, item_ids, sources, because, first_position,
-    served_at, took_ms, model_version, surface)
-SELECT answer->>'site', answer->>'request_id', answer->>'user_id', answer->>'release_id',
-       coalesce(answer->>'arm', 'live'), item_ids, sources, because, (answer->'items'->0->>'position')::integer,
-       to_timestamp(served_at), took_ms, answer->>'model_version', surface
-FROM jsonb_to_recordset($1::jsonb) AS impression (answer jsonb, served_at float8, took_ms real, surface text)
-CROSS JOIN LATERAL (
-    SELECT array_agg(item->>'item_id' ORDER BY place) AS item_ids, array_agg(item->>'source' ORDER BY place) AS sources,
-           jsonb_agg(item->'because' ORDER BY place) AS because
-    FROM jsonb_array_elements(answer->'items') WITH ORDINALITY AS shown (item, place)
-) AS items
-WHERE item_ids IS NOT NULL AND NOT EXISTS (
-    SELECT FROM recsys.erasure WHERE site = answer->>'site' AND user_id = answer->>'user_id'
-    AND erased_at >= to_timestamp(served_at)
-) ON CONFLICT (site, request_id) DO NOTHING
+_FORGOTTEN: Final = """
+SELECT site, user_id, erased_at FROM recsys.erasure WHERE site = ANY($1::text[]) AND erased_at >= $2
 """
+_FORGET: Final = "DELETE FROM recsys.impression WHERE site = $1 AND user_id = $2 AND served_at <= $3"
 _INSERT_FAILURE: Final = """
 INSERT INTO recsys.failed_answer (site, user_id, arm, failed_at) SELECT $1::text, $2::text, $3::text, $4::timestamptz
 WHERE NOT EXISTS (SELECT FROM recsys.erasure WHERE site = $1 AND user_id = $2 AND erased_at >= $4)
@@ -70,14 +59,48 @@ class Impression(Frozen):
 
 
 class Shown(NamedTuple):
-    """An answer with items, as it was sent."""
+    """An answer with items, as its row in the table of impressions."""
 
-    body: bytes
-    "JSON."
+    site: SiteId
+    request_id: RequestId
+    user_id: UserId | None
+    release_id: ReleaseId
+    arm: str
+    item_ids: list[ItemId]
+    sources: list[str]
+    because: str
+    "JSON: of each item the items because of which it was shown."
+    first_position: int
     served_at: datetime
-    took_ms: float | None = None
+    took_ms: float | None
     "From the question until the answer; None: it was one of many that were asked for together, or for nobody."
-    surface: ShownAs = "recommendations"
+    model_version: str | None
+    surface: ShownAs
+
+
+def as_shown(
+    answer: Answer,
+    served_at: datetime,
+    took_ms: float | None = None,
+    surface: ShownAs = "recommendations",
+) -> Shown:
+    """What is written down of an answer, which has items."""
+    items = answer["items"]
+    return Shown(
+        answer["site"],
+        answer["request_id"],
+        answer["user_id"],
+        answer["release_id"],
+        answer["arm"],
+        [item["item_id"] for item in items],
+        [item["source"] for item in items],
+        orjson.dumps([item["because"] for item in items]).decode(),
+        items[0]["position"],
+        served_at,
+        took_ms,
+        answer.get("model_version"),
+        surface,
+    )
 
 
 class Failed(NamedTuple):
@@ -90,21 +113,22 @@ class Failed(NamedTuple):
 
 
 async def write_impressions(pool: asyncpg.Pool, answers: Sequence[Shown]) -> None:
-    """Each answer is one impression; an empty one is none.
+    """Each answer is one impression; one of a user who asked to be forgotten since is none.
 
-    One that is there already stays as it is; one of a user who asked to be forgotten since is none. Postgres
-    takes the documents apart: it costs the web next to nothing.
+    Rows are copied as they are: nothing costs Postgres less. All are written, or none.
+
+    Raises:
+        UniqueViolationError: an answer's request_id is there already; what was written first stays.
     """
-    documents = [
-        b'{"served_at":%f,"took_ms":%b,"surface":"%b","answer":%b}'
-        % (shown.served_at.timestamp(), _or_null(shown.took_ms), shown.surface.encode(), shown.body)
-        for shown in answers
-    ]
-    await pool.execute(_INSERT, (b"[" + b",".join(documents) + b"]").decode())
-
-
-def _or_null(number: float | None) -> bytes:
-    return b"null" if number is None else b"%f" % number
+    if not answers:
+        return
+    sites, oldest = {shown.site for shown in answers}, min(shown.served_at for shown in answers)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.copy_records_to_table(
+            "impression", schema_name="recsys", columns=Shown._fields, records=answers
+        )
+        if forgotten := await connection.fetch(_FORGOTTEN, list(sites), oldest):
+            await connection.executemany(_FORGET, forgotten)
 
 
 async def write_failures(pool: asyncpg.Pool, failures: Sequence[Failed]) -> None:

@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from recsys.events.model import Id
-from recsys.serving.contracts import ItemFacts, ItemList, RecommendedItem
-from recsys.serving.impressions import Shown, ShownAs
+from recsys.serving.contracts import Answer, ItemFacts, ItemList, RecommendedItem
+from recsys.serving.impressions import ShownAs, as_shown
 from recsys.serving.reading import ScoredItems
 from recsys.sites import SiteConfig
 from recsys.types import ReleaseId
 from web_service import clock
 from web_service.answering import Wish, answer, require_live, shown
+from web_service.arms import UNTREATED
 from web_service.auth import Guarded, needs
 from web_service.blending import Candidate
 from web_service.parameters import ItemsQuery, PopularQuery, SimilarQuery
@@ -78,7 +79,11 @@ def _listed(
     items: list[RecommendedItem],
 ) -> Response:
     """The list as JSON; it will be written down as an impression of nobody in particular."""
-    body = as_bytes(ItemList(request_id=request.state.request_id, site=site.site, release_id=release_id, items=items))
+    request_id, arm = request.state.request_id, UNTREATED.label
+    found = ItemList(request_id=request_id, site=site.site, release_id=release_id, items=items)
     if items:
-        service.impressions.note(Shown(body, clock.now(), surface=surface))
-    return Response(body, media_type=JSON)
+        to_nobody = Answer(
+            request_id=request_id, site=site.site, user_id=None, release_id=release_id, arm=arm, items=items
+        )
+        service.impressions.note(as_shown(to_nobody, clock.now(), surface=surface))
+    return Response(as_bytes(found), media_type=JSON)

@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from recsys.serving.contracts import Answer, AnswerBatch
-from recsys.serving.impressions import Failed, Shown, ShownAs
+from recsys.serving.impressions import Failed, ShownAs, as_shown
 from recsys.sites import SiteConfig
 from recsys.types import RequestId
 from web_service import clock
@@ -140,5 +140,5 @@ def _sent(
     service.telemetry.count_answer(found.answer, wish.mode, wish.k, asker=found.asker, from_tables=found.from_tables)
     body = as_bytes(found.answer)
     if found.answer["items"]:
-        service.impressions.note(Shown(body, now, took_ms, surface))
+        service.impressions.note(as_shown(found.answer, now, took_ms, surface))
     return body

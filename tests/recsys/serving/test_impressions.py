@@ -4,11 +4,11 @@ import asyncio
 from datetime import timedelta
 
 import asyncpg
-import orjson
+import pytest
 
 from recsys.serving.exposures import read_answers
 from recsys.serving.feedback import erase_user
-from recsys.serving.impressions import Failed, Shown, read_impression, write_failures, write_impressions
+from recsys.serving.impressions import Failed, as_shown, read_impression, write_failures, write_impressions
 from recsys.testing.small_release import NOON, SITE
 
 SECOND = timedelta(seconds=1)
@@ -21,7 +21,7 @@ def shown(request_id, *items, user_id="anna", offset=0):
         for place, item in enumerate(items, start=1)
     ]
     head = {"site": SITE, "request_id": request_id, "user_id": user_id, "release_id": "first", "arm": "live"}
-    return orjson.dumps({**head, "items": listed})
+    return {**head, "items": listed}
 
 
 def write(dsn, *answers, erased=None):
@@ -29,25 +29,36 @@ def write(dsn, *answers, erased=None):
         async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
             if erased is not None:
                 await erase_user(pool, SITE, *erased)
-            await write_impressions(pool, [Shown(*each) for each in answers if not isinstance(each, Failed)])
+            await write_impressions(pool, [as_shown(*each) for each in answers if not isinstance(each, Failed)])
             await write_failures(pool, [each for each in answers if isinstance(each, Failed)])
 
     asyncio.run(written())
 
 
 def test_a_slate_is_read_back_as_it_was_shown(dsn):
-    write(dsn, (shown("r1", "i02", "i01", offset=10), NOON), (shown("r2"), NOON))
+    write(dsn, (shown("r1", "i02", "i01", offset=10), NOON))
     found = read_impression(dsn, SITE, "r1")
     assert (found.user_id, found.item_ids, found.first_position) == ("anna", ("i02", "i01"), 11)
     assert (found.because, found.served_at) == ((("i09",), ("i09",)), NOON)
-    assert read_impression(dsn, SITE, "r2") is None, "nothing was shown"
+    assert read_impression(dsn, SITE, "r2") is None
 
 
 def test_the_first_of_a_request_stays(dsn):
     write(dsn, (shown("r1", "i01"), NOON))
-    write(dsn, (shown("r1", "i02"), NOON + SECOND), (shown("r3", "i03", user_id=None), NOON))
+    with pytest.raises(asyncpg.UniqueViolationError):
+        write(dsn, (shown("r1", "i02"), NOON + SECOND))
     assert read_impression(dsn, SITE, "r1").item_ids == ("i01",)
-    assert read_impression(dsn, SITE, "r3").user_id is None
+
+
+AWKWARD = 'a"b\\c,{d}\te\nNULL \\N é 🛒'
+"""What one might think ends an element, a row or a column."""
+
+
+def test_ids_are_written_as_they_are(dsn):
+    write(dsn, (shown("r1", AWKWARD, "NULL", "", user_id=AWKWARD), NOON), (shown("r2", "i01", user_id=None), NOON))
+    found = read_impression(dsn, SITE, "r1")
+    assert (found.user_id, found.item_ids) == (AWKWARD, (AWKWARD, "NULL", ""))
+    assert read_impression(dsn, SITE, "r2").user_id is None
 
 
 def test_what_waited_while_its_user_was_forgotten_is_not_written(dsn):
