@@ -5,7 +5,7 @@ Trains what the site's `predictors` ask for: `intent` (does this session buy), `
 `session` (what does it look at next). Each is judged on what came later, beside baselines and the one that is live;
 accepted, it answers from now on. A table that is not what the site expects fails the task, and what is live stays. A
 site with `approval.required` is asked before the pointer moves, for each predictor: answer it at *Required Actions*; no
-answer in time is a no.
+answer in time is a no. Where log, configuration and code are those of the last training, the task is skipped.
 
 * **By assets**: after each `train_ranker` of the site, so that it takes turns with what recommendations need; at once
   after `watch_drift` found that a predictor no longer holds.
@@ -19,6 +19,7 @@ from airflow.sdk import DAG, task
 
 from recsys_airflow.approval import approval, verdict, waits_for
 from recsys_airflow.defaults import policy
+from recsys_airflow.handover import require_new
 from recsys_airflow.notifiers import NotLiveNotifier
 from recsys_airflow.partitions import AS_OF_PARAMS, as_of
 from recsys_airflow.schedules import each_training_of_predictors
@@ -33,7 +34,8 @@ def train_predictors(site, surfaces):
         from recsys.stages import train_predictor as stage
 
         report = stage.run(site=site, surface=surface, as_of=as_of(params))
-        return report.model_dump(mode="json", include={"release_id", "state", "accepted", "reason", "page"})
+        told = {"release_id", "state", "accepted", "reason", "page", "unchanged"}
+        return require_new(report.model_dump(mode="json", include=told))
 
     @task
     def activate(site, decision, answer):

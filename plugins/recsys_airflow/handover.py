@@ -43,6 +43,23 @@ def hand_over(outcome: Mapping[str, Any], event: Any) -> ReleaseId:
     return release_id
 
 
+def require_new(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """What a training of a predictor reported, as it is.
+
+    Args:
+        outcome: as JSON; names its ``release_id``, its ``state``, and whether it is ``unchanged``.
+
+    Raises:
+        AirflowSkipException: nothing was trained, because nothing is new; the task is shown as skipped.
+    """
+    if outcome["unchanged"]:
+        raise AirflowSkipException(
+            f"nothing new: release {outcome[RELEASE_ID]}, {outcome['state']}, was trained on the same log, with the "
+            "same configuration and code"
+        )
+    return dict(outcome)
+
+
 def tell_of_drift(
     report: Mapping[str, Any], event: Any, *, retrain: bool, kind: Literal["alarms", "predictor_alarms"] = "alarms"
 ) -> None:

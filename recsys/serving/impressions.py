@@ -34,6 +34,11 @@ ORDER BY served_at, request_id
 """
 
 
+_DIGEST: Final = """
+SELECT count(*) || ' ' || coalesce(sum(hashtextextended(request_id, 0)), 0) FROM recsys.impression
+WHERE site = %s AND served_at >= %s AND served_at < %s AND user_id IS NOT NULL AND first_position = 1
+"""
+
 ShownAs = Literal["recommendations", "session", "similar", "popular"]
 """What a list of items was asked for as."""
 
@@ -172,3 +177,15 @@ def read_impressions(dsn: str, site: SiteId, start: datetime, end: datetime) -> 
         StoreError: no Postgres.
     """
     return rows_in_utc(dsn, _READ_ALL, (site, start, end))
+
+
+def impressions_digest(dsn: str, site: SiteId, start: datetime, end: datetime) -> str:
+    """Differs where ``read_impressions`` gives others; one that was written never changes.
+
+    Raises:
+        StoreError: no Postgres.
+    """
+    with transaction(dsn) as cursor:
+        cursor.execute(_DIGEST, (site, start, end))
+        digest: str = cursor.fetchone()[0]
+    return digest

@@ -25,11 +25,13 @@ class PredictorReport(Frozen):
     decision: Decision
     learned_rows: int
     quality: dict[str, SerializeAsAny[Quality]]
-    "By contestant, on the same later rows."
+    "By contestant, on the same later rows; empty where nothing was trained."
     model_version: str
     mlflow_run_id: str
     page: str = ""
     "Where its run is shown."
+    unchanged: bool = False
+    "The last training was of the same log, configuration and code: nothing was trained, and this is what became of it."
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic's way
     @property

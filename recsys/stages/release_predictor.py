@@ -78,7 +78,7 @@ def _released(
     site, release_id, reason = report.site, report.release_id, report.decision.reason
     store = f.ReleaseFiles(context.blobs, site, release_id)
     files: dict[str, Any] = store.put_folder(publish_predictor.MODEL, folder)
-    described = json.loads(report.model_dump_json(exclude={"state", "page"}))
+    described = json.loads(report.model_dump_json(exclude={"state", "page", "unchanged"}))
     store.put_json(f.REPORT, described)
     state = lifecycle.record_release(
         context.dsn,

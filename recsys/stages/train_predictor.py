@@ -16,7 +16,7 @@ from recsys.releases import files as f
 from recsys.releases.moments import Log
 from recsys.serving import lifecycle
 from recsys.sites import SiteConfig
-from recsys.stages import predictor_contests, publish_predictor, release_predictor
+from recsys.stages import predictor_contests, publish_predictor, release_predictor, trained_before
 from recsys.stages.context import StageContext, open_context
 from recsys.stages.predictor_report import Predictor, PredictorReport
 from recsys.types import SiteId
@@ -34,7 +34,8 @@ def run(
 ) -> PredictorReport:
     """Trains one predictor; accepted, it answers from now on. What is judged is what is served.
 
-    The same log, configuration and code give the same release; run again, it stays what it became.
+    The same log, configuration and code give the same release: run again, nothing is trained, and it stays what it
+    became.
 
     Args:
         site: which site.
@@ -50,6 +51,9 @@ def run(
     context = context or open_context()
     config = context.tuned_site(site)
     as_of = as_of or _end(context, site)
+    made_of = trained_before.fingerprint(context, config, surface, as_of)
+    if (before := trained_before.outcome(context, site, surface, made_of)) is not None:
+        return before
     log = read_log(context, config, as_of)
     with tempfile.TemporaryDirectory() as name:
         contest = CONTESTS[surface](config, log, as_of, _live_model(context, site, surface, Path(name) / "live"))
@@ -73,7 +77,9 @@ def run(
             reference = Reference.of(seen.names, seen.table, seen.said, seen.labels, seen.days)
             store = f.ReleaseFiles(context.blobs, site, release_id)
             store.put_json(f.REFERENCE, reference.model_dump(mode="json"))
-        return release_predictor.run(context, config, report, made)
+        released = release_predictor.run(context, config, report, made)
+    trained_before.remember(context, released, made_of)
+    return released
 
 
 def _end(context: StageContext, site: SiteId) -> datetime:

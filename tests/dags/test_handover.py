@@ -4,7 +4,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessor
 
 from recsys_airflow.assets import candidates
-from recsys_airflow.handover import hand_over, handed_over, tell_of_drift
+from recsys_airflow.handover import hand_over, handed_over, require_new, tell_of_drift
 
 
 @pytest.fixture
@@ -62,3 +62,17 @@ def test_predictions_that_do_not_hold_start_a_training_of_the_predictors_alone(e
         tell_of_drift(report, event, retrain=False, kind="predictor_alarms")
     tell_of_drift(report, event, retrain=True, kind="predictor_alarms")
     assert event.extra == {"alarms": ["ctr: the AUC"]}
+
+
+def test_a_predictor_of_which_nothing_is_new_is_shown_as_skipped():
+    trained = {
+        "release_id": "r1",
+        "state": "live",
+        "accepted": True,
+        "reason": "better",
+        "page": "",
+        "unchanged": False,
+    }
+    assert require_new(trained) == trained
+    with pytest.raises(AirflowSkipException, match="nothing new: release r1, live, was trained on the same log"):
+        require_new({**trained, "unchanged": True})

@@ -69,6 +69,18 @@ def impression_rows(
     )
 
 
+def rows_file(policy: CtrPolicy) -> Path:
+    """The policy's CSV file.
+
+    Raises:
+        SourceError: no such file.
+    """
+    path = Path(policy.path or "") / policy.file
+    if not path.is_file():
+        raise SourceError(f"found no {path}, expected a CSV of impressions; correct predictors.ctr.path and file")
+    return path
+
+
 def read_rows(policy: CtrPolicy) -> pl.DataFrame:
     """The rows of the policy's CSV file, in its order: its columns as text, and its label.
 
@@ -77,9 +89,7 @@ def read_rows(policy: CtrPolicy) -> pl.DataFrame:
     Raises:
         SourceError: no such file, or one without the columns of the policy.
     """
-    path = Path(policy.path or "") / policy.file
-    if not path.is_file():
-        raise SourceError(f"found no {path}, expected a CSV of impressions; correct predictors.ctr.path and file")
+    path = rows_file(policy)
     rows = pl.read_csv(path, infer_schema=False)
     wanted = [*policy.columns, policy.label]
     missing = [name for name in wanted if name not in rows.columns]

@@ -70,10 +70,17 @@ def test_a_purchase_intent_that_is_better_than_the_base_rate_goes_live(shop, int
     assert all(store.get_bytes(f"model/{name}") == content for name, content in kept.items())
 
 
-def test_the_same_training_again_is_the_same_release_and_no_worse_than_itself(shop, intent):
+def test_the_same_training_again_trains_nothing(shop, intent):
     with_predictors(shop, intent={"iterations": 40})
     again = train(shop, "intent")
-    assert (again.release_id, again.state) == (intent.release_id, "live")
+    assert again == intent.model_copy(update={"quality": {}, "page": "", "unchanged": True})
+
+
+def test_trained_again_all_the_same_it_is_the_same_release_and_no_worse_than_itself(shop, intent):
+    with_predictors(shop, intent={"iterations": 40})
+    shop.blobs.delete(f"trainings/{SITE}/intent.json")
+    again = train(shop, "intent")
+    assert (again.release_id, again.state, again.unchanged) == (intent.release_id, "live", False)
     assert again.decision.against["live"].mean == 0
 
 

@@ -169,8 +169,10 @@ def test_what_was_judged_offline_is_what_is_answered(client, shop, trained, sess
 
 
 def test_trained_again_it_is_the_same_release_and_no_worse_than_itself(shop, trained):
+    assert train(shop).unchanged
+    shop.blobs.delete(f"trainings/{SITE}/session.json")
     again = train(shop)
-    assert (again.release_id, again.state) == (trained.release_id, "live")
+    assert (again.release_id, again.state, again.unchanged) == (trained.release_id, "live", False)
     assert again.decision.against["live"].mean == 0
 
 
