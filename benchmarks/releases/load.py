@@ -47,19 +47,23 @@ class Asked:
 
     @property
     def latest(self) -> float:
-        """Longest time, in seconds, after which a release that was live no more was still seen.
+        """Longest time, in seconds, after which a release that was live no more was still seen."""
+        return max(self.late, default=0.0)
+
+    @property
+    def late(self) -> list[float]:
+        """By how many seconds each answered request was late, in naming a release that was live no more; mostly 0.
 
         A request that was sent after a change was done, and names another release, is late by that much; unless the
         next change was under way when its answer came.
         """
         done = [when for _, when, _ in self.moves]
-        late = 0.0
+        late = []
         for sent, came, release_id in self.named:
             place = bisect_right(done, sent)
             under_way = place < len(self.moves) and self.moves[place][0] <= came
             expected = {release for _, _, release in self.moves[place - 1 : place + under_way]}
-            if release_id not in expected:
-                late = max(late, sent - done[place - 1])
+            late.append(0.0 if release_id in expected else sent - done[place - 1])
         return late
 
     def quantile(self, share: float) -> float:

@@ -36,7 +36,7 @@ class Letterbox(BaseHTTPRequestHandler):
 @pytest.fixture
 def inbox(monkeypatch) -> Iterator[Inbox]:
     with Inbox() as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         monkeypatch.setenv("RECSYS_NOTIFY_URLS", f"json://127.0.0.1:{server.server_port}/")
         yield server
         server.shutdown()

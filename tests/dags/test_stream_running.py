@@ -10,11 +10,11 @@ from recsys.datasets.blobs import open_blobs
 from recsys.datasets.store import DatasetStore
 from recsys.local.airflow_api import AirflowApi
 
-pytestmark = pytest.mark.platform
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(1800)]
 
 SITE, TOPIC = "streamed_shop", "streamed"
 DAG = f"consume_stream__{SITE}"
-PATIENCE = 240.0
+PATIENCE = 600.0
 
 
 def test_new_messages_start_a_run_and_are_in_the_log(platform, kafka):

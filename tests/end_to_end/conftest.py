@@ -50,5 +50,5 @@ def until(look: Callable[[], T], *, seconds: float = PATIENCE) -> T:
 def start_chain(platform: Settings, site: str) -> None:
     """Airflow knows the site and has been asked to load its days; the other DAGs follow by assets."""
     with AirflowApi.connect(platform) as airflow:
-        until(lambda: {f"{stage}__{site}" for stage in CHAIN} <= airflow.dag_ids(), seconds=120)
+        until(lambda: {f"{stage}__{site}" for stage in CHAIN} <= airflow.dag_ids(), seconds=300)
         airflow.trigger(f"ingest_events__{site}", {"start_date": FIRST.isoformat(), "days": DAYS})

@@ -19,10 +19,10 @@ from recsys.local.status import status
 from recsys.serving.lifecycle import live_release
 from recsys.serving.postgres import transaction
 from recsys.stages.context import open_context
-from tests.end_to_end.conftest import DAYS, FIRST, start_chain, until, write_site
+from tests.end_to_end.conftest import DAYS, FIRST, far_schedule, start_chain, until, write_site
 from tests.monitoring.dashboards import questions
 
-pytestmark = pytest.mark.platform
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(1800)]
 
 SITE = "e2e_shop"
 BAD_SHOP = "e2e_bad_day"
@@ -32,8 +32,10 @@ BAD_SHOP = "e2e_bad_day"
 def web(platform: Settings) -> Iterator[httpx.Client]:
     write_site(platform.sites_dir, SITE)
     start_chain(platform, SITE)
-    until(lambda: live_release(platform.postgres_dsn(), SITE))
-    with httpx.Client(base_url=platform.web_url, timeout=30) as client:
+    live = until(lambda: live_release(platform.postgres_dsn(), SITE))
+    with httpx.Client(base_url=platform.web_url, timeout=60) as client:
+        until(lambda: client.get("/health/ready").json().get("live_releases", {}).get(SITE) == live.release_id)
+        until(lambda: client.get(f"/v1/{SITE}/recommendations").status_code == 200)
         yield client
 
 
@@ -110,11 +112,11 @@ def test_a_broken_day_stops_that_day_of_that_site_alone(web: httpx.Client, platf
         (tmp_path / f"{day}.csv").write_text(header + "".join(rows))
     (platform.sites_dir / f"{BAD_SHOP}.yaml").write_text(
         f"site: {BAD_SHOP}\nsource: {{kind: online_retail, params: {{path: {tmp_path}}}}}\n"
-        "interactions: [{name: purchase}]\n"
+        f"interactions: [{{name: purchase}}]\nschedule: {far_schedule()}\n"
     )
     dag_id = f"ingest_events__{BAD_SHOP}"
     with AirflowApi.connect(platform) as airflow:
-        until(lambda: dag_id in airflow.dag_ids(), seconds=120)
+        until(lambda: dag_id in airflow.dag_ids())
         run = airflow.wait(airflow.trigger(dag_id, {"start_date": "2010-12-01", "days": 2}), 300)
         assert run.state == "failed"
         assert airflow.task_states(run) == {"ingest": "failed", "report": "success"}
@@ -128,26 +130,33 @@ def test_a_broken_day_stops_that_day_of_that_site_alone(web: httpx.Client, platf
 
 
 def test_simulated_users_visit_and_every_reaction_arrives_once(web: httpx.Client, platform: Settings):
+    def arrived() -> int:
+        with transaction(platform.postgres_dsn()) as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM recsys.event AS event JOIN recsys.impression AS shown USING (site, request_id) "
+                "WHERE site = %s AND event_type = 'view'",
+                (SITE,),
+            )
+            return cursor.fetchone()[0]
+
     command = [sys.executable, "-m", "recsys.cli", "simulate", "--site", SITE, "--visits-per-second", "10"]
-    done = subprocess.run(
-        [*command, "--seconds", "8", "--json"],
-        env=os.environ | platform.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    report = json.loads(done.stdout)
+    for _ in range(3):  # a service whose machine stood still tells some to come again
+        before = arrived()
+        done = subprocess.run(
+            [*command, "--seconds", "8", "--json"],
+            env=os.environ | platform.environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        report = json.loads(done.stdout)
+        if report["failed"] == 0:
+            break
     assert (report["visits"], report["failed"]) == (80, 0)
     assert sum(shown["slates"] for shown in report["shown"]) == 80
     clicks = sum(shown["clicks"] for shown in report["shown"])
     assert clicks > 0
-    with transaction(platform.postgres_dsn()) as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM recsys.event AS event JOIN recsys.impression AS shown USING (site, request_id) "
-            "WHERE site = %s AND event_type = 'view'",
-            (SITE,),
-        )
-        assert cursor.fetchone() == (clicks,)
+    until(lambda: arrived() == before + clicks, seconds=60)
 
 
 def test_a_day_that_drifted_is_named_and_starts_a_training(web: httpx.Client, platform: Settings):
@@ -157,13 +166,13 @@ def test_a_day_that_drifted_is_named_and_starts_a_training(web: httpx.Client, pl
     with AirflowApi.connect(platform) as airflow:
         before = {run.dag_run_id for run in airflow.runs(f"build_candidates__{SITE}")}
         run = airflow.wait(
-            airflow.trigger(f"watch_drift__{SITE}", {"as_of": f"{last + timedelta(days=1)}T00:00:00Z"}), 120
+            airflow.trigger(f"watch_drift__{SITE}", {"as_of": f"{last + timedelta(days=1)}T00:00:00Z"}), 300
         )
         assert run.state == "success"
         states = {"watch": "success", "announce": "success", "announce_predictors": "skipped"}
         assert airflow.task_states(run) == states
         started = until(
-            lambda: {run.dag_run_id for run in airflow.runs(f"build_candidates__{SITE}")} - before, seconds=60
+            lambda: {run.dag_run_id for run in airflow.runs(f"build_candidates__{SITE}")} - before, seconds=200
         )
     assert any("asset" in name for name in started)
     report = json.loads(open_context(platform).blobs.get(f"drift/{SITE}/{last}.json"))
@@ -178,7 +187,7 @@ def test_every_panel_of_every_dashboard_has_something_to_show(web: httpx.Client,
     asked_here = [each for each in questions(SITE) if not each[0].startswith(("predictions: ", "airflow: "))]
     arms = [{"name": "live", "share": 0.5}, {"name": "plain", "share": 0.5, "mode": "popular"}]
     assert web.post(f"/v1/{SITE}/experiments", json={"id": "calm", "arms": arms}).status_code == 201
-    with httpx.Client(base_url=platform.prometheus_url, timeout=30) as prometheus:
+    with httpx.Client(base_url=platform.prometheus_url, timeout=60) as prometheus:
 
         def empty() -> list[str]:
             """Of predictions and of Airflow see tests/monitoring."""
@@ -188,6 +197,6 @@ def test_every_panel_of_every_dashboard_has_something_to_show(web: httpx.Client,
             return [name for name, answer in asked.items() if not answer.json()["data"]["result"]]
 
         try:
-            until(lambda: not empty(), seconds=120)
+            until(lambda: not empty(), seconds=300)
         except AssertionError:
             pytest.fail(f"no data for {', '.join(empty())}")

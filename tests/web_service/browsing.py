@@ -41,7 +41,7 @@ def shop_page():
         def pass_on(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             kept = {name: self.headers[name] for name in ("Host", "Origin", "Content-Type") if self.headers[name]}
-            found = httpx.request(self.command, passes[0] + self.path, content=body, headers=kept)
+            found = httpx.request(self.command, passes[0] + self.path, content=body, headers=kept, timeout=60)
             self.answer(found.status_code, found.headers["content-type"], found.content)
 
         def answer(self, status, kind, body):
@@ -115,7 +115,7 @@ class Tab:
     def sees(self, expression):
         """Waits until the expression is true; while there is no page, or not yet all of it, it is not."""
         wish = {"expression": f"Boolean({expression})", "returnByValue": True}
-        until(lambda: self.ask("Runtime.evaluate", **wish).get("result", {}).get("result", {}).get("value"), seconds=60)
+        until(lambda: self.ask("Runtime.evaluate", **wish).get("result", {}).get("result", {}).get("value"))
 
     def press(self, key):
         """One key of the keyboard, where the focus is."""
@@ -130,10 +130,15 @@ def tab(address, folder):
     """A tab of a browser of its own, with the address open."""
     said = folder / "DevToolsActivePort"
     with browser("about:blank", folder):
-        until(lambda: said.is_file() and len(said.read_text().splitlines()) > 1, seconds=60)
+        until(lambda: said.is_file() and len(said.read_text().splitlines()) > 1)
         port = said.read_text().splitlines()[0]
-        pages = [page for page in httpx.get(f"http://127.0.0.1:{port}/json/list").json() if page["type"] == "page"]
-        with connect(pages[0]["webSocketDebuggerUrl"], max_size=None) as line:
+
+        def pages():
+            targets = httpx.get(f"http://127.0.0.1:{port}/json/list", timeout=60).json()
+            return [target["webSocketDebuggerUrl"] for target in targets if target["type"] == "page"]
+
+        until(pages)
+        with connect(pages()[0], max_size=None, open_timeout=60) as line:
             opened = Tab(line)
             opened.open(address)
             yield opened

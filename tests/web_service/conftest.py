@@ -19,6 +19,7 @@ from recsys.serving.postgres import transaction
 from recsys.serving.telling import NEWS
 from recsys.serving.web_role import ROLE, let_in
 from recsys.testing.small_release import NOON, SITE, write_small_release
+from web_service import load, taking
 from web_service.app import create_app
 from web_service.patience import PatientProtocol
 
@@ -106,12 +107,20 @@ def as_web(settings):
 
 @contextmanager
 def running(settings, app=None, http=PatientProtocol) -> Iterator[httpx.Client]:
-    """The service under uvicorn, on a port of its own; it has ended, and written what waits, when the block ends."""
-    server = uvicorn.Server(uvicorn.Config(app or create_app(settings), http=http, log_config=None))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    """The service under uvicorn, on a port of its own; it has ended, and written what waits, when the block ends.
+
+    A machine that stands still for some seconds neither makes it refuse who asks, nor keep events on the disk, nor
+    close a connection that a request is on its way over.
+    """
+    server = uvicorn.Server(
+        uvicorn.Config(app or create_app(settings), http=http, log_config=None, timeout_keep_alive=600)
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.MonkeyPatch.context() as unhurried:
+        unhurried.setattr(load, "MOST_LATE", 60.0)
+        unhurried.setattr(taking, "TAKEN_WITHIN", 60.0)
         serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         serving.start()
-        until(lambda: server.started or not serving.is_alive(), seconds=60.0)
+        until(lambda: server.started or not serving.is_alive())
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=60) as client:
                 yield client
@@ -153,11 +162,11 @@ def _noticed(client, app, settings):
         )
         (changed_at, _) = cursor.fetchone()
     standing = app.state.services.standing
-    until(lambda: standing.read_at.get(SITE, changed_at) > changed_at)
+    until(lambda: standing.read_at.get(SITE, changed_at) > changed_at and standing.told(SITE).sure)
     return client
 
 
-def until(holds, seconds=30.0):
+def until(holds, seconds=60.0):
     """Returns as soon as it holds."""
     end = time.monotonic() + seconds
     while not holds():

@@ -5,6 +5,8 @@ import pytest
 from recsys.testing.small_release import SITE
 from tests.web_service.conftest import until
 from tests.web_service.test_recommendations import ask, ids, tell
+from tests.web_service.test_standing import snapshot_answers
+from web_service.app import create_app
 
 BATCH = f"/v1/{SITE}/recommendations/batch"
 USERS = ["anna", "never seen", "anna", "one_item", "nothing", "bought_much"]
@@ -19,9 +21,11 @@ def asked(client, **wish):
 @pytest.mark.parametrize("snapshot", [False, True])
 def test_each_user_gets_the_answer_that_it_would_get_alone(serve, shop, tmp_path, snapshot):
     chosen = {"recsys_snapshot_users": 3 if snapshot else 0, "recsys_home": tmp_path}
-    with serve(shop.model_copy(update=chosen)) as client:
+    settings = shop.model_copy(update=chosen)
+    app = create_app(settings)
+    with serve(settings, app) as client:
         if snapshot:
-            until(lambda: list(tmp_path.glob("snapshots/*/*.snapshot")))
+            until(snapshot_answers(app))
         tell(client, "anna", "i01")
         tell(client, "one_item", "i02", "purchase")
         for wish in ({}, {"k": 50}, {"category": "books", "k": 4}, {"hide": ["seen"], "mode": "online", "offset": 2}):

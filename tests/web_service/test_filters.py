@@ -87,4 +87,4 @@ def test_a_site_mixes_in_the_proportion_it_says(client, shop):
     assert ids(ask(client, user_id="anna", k=4)) == ["i07", "i01", "i08", "i02"]
     file = shop.sites_dir / f"{SITE}.yaml"
     file.write_text(file.read_text() + "serving: {blend: {online: 1, offline: 3, popular: 1}}\n")
-    until(lambda: ids(ask(client, user_id="anna", k=5)) == ["i01", "i07", "i02", "i10", "i03"], seconds=3)
+    until(lambda: ids(ask(client, user_id="anna", k=5)) == ["i01", "i07", "i02", "i10", "i03"])

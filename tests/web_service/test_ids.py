@@ -65,7 +65,7 @@ def places(shared):
 
 def exchange(client, method, target):
     """Status, headers and body of the answer to this target, byte for byte."""
-    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as connection:
+    with socket.create_connection((client.base_url.host, client.base_url.port), timeout=60) as connection:
         head = f"{method} {target} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n"
         head += "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" if method == "POST" else "\r\n"
         connection.sendall(head.encode())

@@ -7,6 +7,7 @@ import pytest
 
 from recsys.serving.item_updates import read_item_updates
 from recsys.testing.small_release import NOON, SITE
+from tests.web_service.conftest import until
 
 EVENTS = f"/v1/{SITE}/events"
 ASK = f"/v1/{SITE}/recommendations"
@@ -63,7 +64,7 @@ def test_a_release_that_knows_of_it_knows_better(client, rows):
     client.post(EVENTS, json=GONE | {"timestamp": (NOON - timedelta(hours=1)).isoformat()})
     assert "i01" not in shown(client), "the release was made before we were told"
     rows("UPDATE recsys.release SET created_at = now() + interval '1 hour' RETURNING 1")
-    assert "i01" in shown(client)
+    until(lambda: "i01" in shown(client))
     client.post(EVENTS, json=GONE | {"event_id": "u3", "timestamp": NOON.isoformat()})
     assert "i01" not in shown(client), "the release ends where this began"
 

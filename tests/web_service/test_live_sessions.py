@@ -88,7 +88,7 @@ def test_after_a_gap_in_the_news_postgres_is_asked_until_memory_is_read_again(wo
         told = app.state.services.standing.told(SITE)
         with transaction(predicting_shop.postgres_dsn()) as cursor:
             cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             cursor.execute(

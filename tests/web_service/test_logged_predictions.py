@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recsys import columns as c
 from recsys.events.schema import IMPRESSIONS, INTERACTIONS, ITEM_UPDATES
 from recsys.predictors.ctr import impression_rows
 from recsys.predictors.ctr.training import columns_of
@@ -121,14 +122,20 @@ def test_360_impressions_are_seen_as_the_training_sees_them(client, predicting_s
         "i04": ("7", 1.0),
     }
     tell(client, *(update(item, *facts, 10) for item, facts in known.items()))
-    served, said = [], []
+    served, said, slates = [], [], []
     for slate in range(SLATES):
         user = ["anna", "bought_much", f"user-{slate}"][slate % 3]
         asked = {"user_id": user, "k": SHOWN, "exclude": "i05"}
-        shown = predicted(client.get(f"/v1/{SITE}/recommendations", params=asked))
+        slates.append(predicted(client.get(f"/v1/{SITE}/recommendations", params=asked)))
+    until(lambda: log(predicting_shop, read_impressions, IMPRESSIONS).height == SLATES)
+    written = log(predicting_shop, read_impressions, IMPRESSIONS)
+    shown_at = dict(written.select(c.REQUEST_ID, c.TIMESTAMP).iter_rows())
+    for shown in slates:
+        user = shown["user_id"]
         for item in shown["items"]:
             category, price = known.get(item["item_id"], (None, None))
-            row = {"timestamp": datetime.now(UTC).isoformat(), "user_id": user, "item_id": item["item_id"]}
+            shown_when = shown_at[shown["request_id"]].isoformat()
+            row = {"timestamp": shown_when, "user_id": user, "item_id": item["item_id"]}
             row |= {
                 "position": item["position"],
                 "slate_size": SHOWN,
@@ -139,7 +146,6 @@ def test_360_impressions_are_seen_as_the_training_sees_them(client, predicting_s
             reply = predicted(client.post(f"/v1/{SITE}/ctr", json={"rows": [row]}))
             served.append(((shown["request_id"], item["item_id"]), given.pop().tobytes()))
             said += [each["click_probability"] for each in reply["predictions"]]
-    until(lambda: log(predicting_shop, read_impressions, IMPRESSIONS).height == SLATES)
     clicks = [
         {"user_id": "anna", "item_id": item, "event_type": "view", "request_id": of} for (of, item), _ in served[::3]
     ]

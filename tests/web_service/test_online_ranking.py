@@ -115,7 +115,7 @@ def unranked(client, kind):
 
 def warmed(client, user, item):
     """Asks until the ranker is there."""
-    until(lambda: ask(client, user_id=user, recent=item) and ranked(client) > 0, seconds=60)
+    until(lambda: ask(client, user_id=user, recent=item) and ranked(client) > 0)
 
 
 def test_an_online_item_gets_its_share_of_the_sites_weight():
@@ -205,7 +205,7 @@ def test_over_budget_the_answer_is_blended(serve, shop, made):
     with serve(shop(enabled=False)) as client:
         blended = ask(client, user_id=user, recent=item)
     with serve(shop(budget_ms=0)) as client:
-        until(lambda: ask(client, user_id=user, recent=item) and unranked(client, "late"), seconds=60)
+        until(lambda: ask(client, user_id=user, recent=item) and unranked(client, "late"))
         assert ask(client, user_id=user, recent=item) == blended
         assert ranked(client) == 0
 
@@ -220,7 +220,7 @@ def test_a_broken_part_is_refused_and_made_again(serve, shop, made, name):
     broken = (folder / name).read_bytes()
     (folder / name).write_bytes(broken[: len(broken) // 2])
     with serve(settings) as client:
-        until(lambda: ask(client, user_id=user, recent=item) and unranked(client, "refused"), seconds=60)
+        until(lambda: ask(client, user_id=user, recent=item) and unranked(client, "refused"))
         assert not folder.exists()
         assert len(ask(client, user_id=user, recent=item)) == 10
 

@@ -13,6 +13,7 @@ from web_service.quick import WAYS, Quick
 
 ASK = f"/v1/{SITE}/recommendations"
 OF_THIS_ANSWER = {"x-request-id", "server-timing", "date", "location"}
+ANNA = {"user_id": "anna", "mode": "online", "k": 1}
 KEYS = {f"recsys_{scope}_key": SecretStr(f"{scope}-key") for scope in ("read", "write", "admin")}
 PLAIN = [
     "",
@@ -56,6 +57,7 @@ def both(module_shop, serve):
         event = {"event_id": "e1", "user_id": "anna", "item_id": "i01", "event_type": "view"}
         for client in (quick, slow):
             assert client.post(f"/v1/{SITE}/events", json=event).status_code == 202
+            until(lambda client=client: "i01" in str(client.get(ASK, params=ANNA).json()["items"][0]["because"]))
         yield quick, slow
 
 

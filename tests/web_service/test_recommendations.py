@@ -92,7 +92,7 @@ def test_a_site_may_show_again_what_was_bought(client, shop):
     file = shop.sites_dir / f"{SITE}.yaml"
     file.write_text(file.read_text() + "serving: {exclude_bought: false}\n")
     tell(client, "anna", "i02", "purchase")
-    until(lambda: "i02" in ids(ask(client, user_id="anna", k=500)), seconds=2.0)
+    until(lambda: "i02" in ids(ask(client, user_id="anna", k=500)))
 
 
 def test_what_the_request_names_is_left_out_or_counts_as_seen(client):
@@ -143,7 +143,7 @@ def test_an_id_with_strange_characters_is_a_user_like_others(client):
 def test_the_live_release_answers_soon_after_its_move(client, publish):
     assert ids(ask(client, user_id="anna", k=1)) == ["i01"]
     publish("second")
-    until(lambda: ask(client, user_id="anna", k=1)["release_id"] == "second", seconds=3.0)
+    until(lambda: ask(client, user_id="anna", k=1)["release_id"] == "second")
     assert ids(ask(client, user_id="anna", k=1)) == ["i06"]
 
 

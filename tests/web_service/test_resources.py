@@ -1,4 +1,3 @@
-import time
 from datetime import timedelta
 
 import pytest
@@ -6,6 +5,7 @@ import pytest
 from recsys.serving import publishing
 from recsys.serving.postgres import transaction
 from recsys.testing.small_release import NOON, SITE, SLATES
+from tests.web_service.conftest import until
 
 
 def ids(reply):
@@ -144,14 +144,7 @@ def test_an_impression_that_cannot_be_written_harms_no_answer(serve, shop):
     try:
         with serve(shop) as client:
             assert len(ids(client.get(f"/v1/{SITE}/recommendations", params={"k": 3}))) == 3
-            wait_for(lambda: 'recsys_impressions_total{outcome="failed"} 1.0' in client.get("/metrics").text)
+            until(lambda: 'recsys_impressions_total{outcome="failed"} 1.0' in client.get("/metrics").text)
     finally:
         with transaction(dsn) as cursor:
             cursor.execute("ALTER TABLE recsys.set_aside RENAME TO impression")
-
-
-def wait_for(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)

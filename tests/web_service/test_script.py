@@ -46,9 +46,10 @@ def test_a_page_shows_a_slate_and_tells_what_was_seen_clicked_and_bought(shop, r
             serves["/"] = PAGE.format(url=url, site=SITE, key=f'"{key}"' if key else "undefined")
             serves["/left"] = "bye"
             with browser(address + "/", tmp_path / "browser"):
-                until(lambda: reports, seconds=60)
+                until(lambda: reports)
                 assert '"first":"i01<b>\\ni02<b>\\ni03<b>"' in reports[0]
-                until(lambda: rows("SELECT 1 FROM recsys.event WHERE event_type = 'purchase'"), seconds=20)
+                until(lambda: rows("SELECT 1 FROM recsys.event WHERE event_type = 'purchase'"))
+                until(lambda: len(reports) == 1 + here)
     told = rows("SELECT event_type, item_id, value, user_id, request_id IS NOT NULL FROM recsys.event ORDER BY 1, 2")
     assert told == [
         ("cart", "i01", None, "anna", True),

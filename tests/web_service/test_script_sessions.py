@@ -85,7 +85,7 @@ def report(predicting_shop, model, rows, tmp_path):
             until(lambda: service.get(f"/v1/{SITE}/intent").status_code == 200)
             serves["/"] = PAGE.format(url=passes[0], site=SITE)
             with browser(address + "/", tmp_path / "browser"):
-                until(lambda: reports, seconds=60)
+                until(lambda: reports)
     found = json.loads(reports[0])
     assert isinstance(found, dict), found
     return found

@@ -66,11 +66,11 @@ def test_one_worker_hears_what_another_was_told(own):
     with running(own, app) as client, running(own.model_copy(update={"recsys_snapshot_users": 0})) as other:
         until(snapshot_answers(app))
         other.post(f"/v1/{SITE}/events", json={"user_id": "anna", "item_id": "i01", "event_type": "view"})
-        until(lambda: asked(client, user_id="anna", k=1)["items"][0]["item_id"] == "i07", seconds=3.0)
+        until(lambda: asked(client, user_id="anna", k=1)["items"][0]["item_id"] == "i07")
         other.post(f"/v1/{SITE}/events", json={"kind": "item_update", "item_id": "i07", "available": False})
-        until(lambda: asked(client, user_id="anna", k=1)["items"][0]["item_id"] != "i07", seconds=3.0)
+        until(lambda: asked(client, user_id="anna", k=1)["items"][0]["item_id"] != "i07")
         other.delete(f"/v1/{SITE}/users/anna")
-        until(lambda: asked(client, user_id="anna", k=1)["items"][0]["source"] == "popular", seconds=3.0)
+        until(lambda: asked(client, user_id="anna", k=1)["items"][0]["source"] == "popular")
 
 
 def test_while_postgres_is_away_answers_go_on(own, release_files):
@@ -148,7 +148,7 @@ def away(settings):
     with closing(psycopg2.connect(settings.postgres_dsn("postgres"))) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute(allow.format(sql.Identifier(database), sql.Literal(False)))
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,))
+        cursor.execute("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s", (database,))
         try:
             yield
         finally:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -101,15 +102,16 @@ def test_parts_of_a_hash_are_uniform_and_independent():
     assert max(abs(count - len(USERS) / 16) for count in counts.values()) < 5 * (len(USERS) / 16) ** 0.5
 
 
-def test_an_assignment_takes_microseconds():
-    """3 µs at full use (slots and holdout) where the machine is quiet; five times that are allowed."""
+def test_an_assignment_takes_as_long_as_a_few_hashes():
+    """At full use (slots and holdout) as long as three, on whatever machine; ten are allowed."""
     assigner = Assigner(experiment(slots=(0, 5000), holdout=0.05, ramp=(0.2,)), 0.2)
-    fastest = min(_seconds(assigner) for _ in range(5))
-    assert fastest / 1000 < 15e-6
+    turns = [(_seconds(assigner.arm), _seconds(lambda user: bucket("s", user))) for _ in range(20)]
+    assignment, one_hash = map(min, zip(*turns, strict=True))
+    assert assignment < 10 * one_hash
 
 
-def _seconds(assigner: Assigner) -> float:
+def _seconds(ask: Callable[[str], object]) -> float:
     began = time.perf_counter()
     for user in USERS[:1000]:
-        assigner.arm(user)
+        ask(user)
     return time.perf_counter() - began
