@@ -72,6 +72,12 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         yield chosen
 
 
+@pytest.fixture
+def hasty_s3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An S3 that gives no answer is asked again as often as ever, but at once."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0)
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[broker.Broker]:
     """A running Kafka broker; make a topic of your own. Skipped where there is no Java or no Maven."""

@@ -134,6 +134,7 @@ def test_s3_says_which_bucket_or_key_is_wrong(s3):
         open_blobs(s3.data_url, stranger).put("name", b"x")
 
 
+@pytest.mark.usefixtures("hasty_s3")
 def test_s3_that_does_not_answer_is_told_with_its_address(settings):
     with pytest.raises(StoreError, match=settings.s3_endpoint_url):
         open_blobs("s3://bucket", settings).get("name")

@@ -142,6 +142,7 @@ class TestOnS3:
         with pytest.raises(SourceError, match="expected s3://bucket/key"):
             find("s3://drop", bucket)
 
+    @pytest.mark.usefixtures("hasty_s3")
     def test_a_server_that_is_away_is_told(self, bucket):
         away = bucket.model_copy(update={"recsys_s3_endpoint_url": "http://127.0.0.1:9"})
         with pytest.raises(StoreError, match="gave no answer"):

@@ -64,6 +64,7 @@ def test_refused_days_are_told_until_they_are_committed(shop):
     assert status(settings, now=NOW)["sites"]["online_retail"]["refused"] == []
 
 
+@pytest.mark.usefixtures("hasty_s3")
 def test_what_was_refused_is_unknown_while_the_event_log_cannot_be_read(shop):
     settings, _ = shop
     away = settings.model_copy(update={"recsys_data_url": "s3://recsys/data"})
