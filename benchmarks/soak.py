@@ -1,11 +1,12 @@
 """Events and recommendations together for ten minutes, while the release is switched: errors, memory, every event once.
 
-    python -m benchmarks.soak [--minutes 10] [--workers 1] [--events 2000] [--answers 1000]
+    python -m benchmarks.soak [--minutes 10] [--every 60] [--workers 1] [--events 2000] [--answers 1000]
 
 2,000 events a second come in POSTs of 20, and 1,000 recommendations a second are asked for, both sent evenly whatever
-the answers do; each minute the live release is switched. Everything runs on one machine: the service, Postgres, and the
-client, which is one process. Looked at: every status, the release and number of items of every answer, the memory of
-the workers, and afterwards whether each event that was answered with 202 is in Postgres, once.
+the answers do; each minute, or so often as ``--every`` says, the live release is switched. Everything runs on one
+machine: the service, Postgres, and the client, which is one process. Looked at: every status, the release and number of
+items of every answer, the memory of the workers, and afterwards whether each event that was answered with 202 is in
+Postgres, once.
 
 Before it the site had a busy day: earlier visitors did as much as a worker keeps of a site, and both releases answered
 them. So memory is as full from the start as it is after hours of such load, and what grows is what leaks. ``--empty``
@@ -38,8 +39,8 @@ TOGETHER = 20
 CONNECTIONS = 32
 "Of each kind."
 RELEASES = ("a", "b")
-BEFORE_THE_MINUTE = 1.0
-"Seconds by which memory is looked at, and then the release switched, before each minute is full."
+BEFORE_A_SWITCH = 1.0
+"Seconds by which memory is looked at, and then the release switched, before each span is full."
 AFTER_A_SWITCH = 5.0
 "Seconds whose requests are also told apart."
 VISITORS = 20_000
@@ -72,12 +73,12 @@ class Seen:
     milliseconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     "Of each kind: from when a request was due until its answer was here."
     megabytes: list[float] = field(default_factory=list)
-    "Of all workers, what is theirs alone; each minute."
+    "Of all workers, what is theirs alone; before each switch."
 
 
 async def soak(port: int, pid: int, dsn: str, options: argparse.Namespace) -> Seen:
     """The load is over; ``Seen`` tells."""
-    seen, seconds = Seen(), options.minutes * 60
+    seen, seconds, every = Seen(), options.minutes * 60, options.every
     began = time.perf_counter()
 
     async def send(kind: str, number: int, rate: float) -> None:
@@ -99,20 +100,20 @@ async def soak(port: int, pid: int, dsn: str, options: argparse.Namespace) -> Se
                 seen.statuses[f"answers {_look(status, body)}"] += 1
             milliseconds = (time.perf_counter() - due) * 1000
             seen.milliseconds[kind].append(milliseconds)
-            if due - began > AFTER_A_SWITCH and (due - began + BEFORE_THE_MINUTE) % 60 < AFTER_A_SWITCH:
+            if due - began > AFTER_A_SWITCH and (due - began + BEFORE_A_SWITCH) % every < AFTER_A_SWITCH:
                 seen.milliseconds[f"{kind} after a switch"].append(milliseconds)
         writer.close()
 
-    async def every_minute() -> None:
-        for minute in range(1, options.minutes + 1):
-            await asyncio.sleep(max(0.0, began + minute * 60 - BEFORE_THE_MINUTE - time.perf_counter()))
+    async def switch() -> None:
+        for turn in range(1, seconds // every + 1):
+            await asyncio.sleep(max(0.0, began + turn * every - BEFORE_A_SWITCH - time.perf_counter()))
             seen.megabytes.append(await asyncio.to_thread(_megabytes, pid))
-            print(f"minute {minute}: {seen.megabytes[-1]:.0f} MB; {dict(seen.statuses)}", flush=True)
-            await asyncio.to_thread(load.move, dsn, RELEASES[minute % 2])
+            print(f"second {turn * every}: {seen.megabytes[-1]:.0f} MB; {dict(seen.statuses)}", flush=True)
+            await asyncio.to_thread(load.move, dsn, RELEASES[turn % 2])
 
     rates = {"events": options.events / TOGETHER, "answers": options.answers}
     await asyncio.gather(
-        every_minute(), *(send(kind, number, rate) for kind, rate in rates.items() for number in range(CONNECTIONS))
+        switch(), *(send(kind, number, rate) for kind, rate in rates.items() for number in range(CONNECTIONS))
     )
     return seen
 
@@ -187,8 +188,8 @@ def show(seen: Seen, found: list[str], options: argparse.Namespace) -> None:
         ordered = sorted(times)
         figures = [ordered[int((len(ordered) - 1) * share)] for share in (0.5, 0.99, 0.999, 1.0)]
         print(f"| {kind} | {' | '.join(f'{each:.1f}' for each in figures)} |")
-    minutes = range(1, options.minutes + 1)
-    print(f"\n| after minute | {' | '.join(map(str, minutes))} |\n| --- |{' --- |' * options.minutes}")
+    looks = [str(turn * options.every) for turn in range(1, len(seen.megabytes) + 1)]
+    print(f"\n| after seconds | {' | '.join(looks)} |\n| --- |{' --- |' * len(looks)}")
     print(f"| MB of the workers | {' | '.join(f'{each:.0f}' for each in seen.megabytes)} |\n")
     twice, lost = len(found) - len(set(found)), len(seen.accepted - set(found))
     print(f"{len(seen.accepted):,} events were answered with 202; in Postgres: {lost} missing, {twice} more than once")
@@ -198,6 +199,7 @@ def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--every", type=int, default=60, help="seconds between two switches of the release")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--events", type=float, default=2000.0, help="a second")
     parser.add_argument("--answers", type=float, default=1000.0, help="a second")

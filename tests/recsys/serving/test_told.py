@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.serving.reading import ReleaseKey
-from recsys.serving.seen_events import SeenEvent
+from recsys.serving.seen_events import AROUND, SHORT, STEP, SeenEvent, pack, unpack
 from recsys.serving.told import LOOK_BACK, MOST_EVENTS, OffSale, Told
 from recsys.testing.small_release import NOON
 
@@ -157,3 +157,15 @@ def test_a_forgotten_user_is_gone_and_may_begin_again():
     assert (told.forgot("anna", KEY), told.forgot("anna", LATER), told.forgot("ben", KEY)) == (True, False, False)
     told.event("anna", seen(2, minutes=2))
     assert items(told.activity("anna", KEY, events=5, bought_by=None)) == ["i2"]
+
+
+def test_what_is_packed_comes_back_and_long_ones_take_memory_in_steps():
+    long = 0
+    for many in range(1, MOST_EVENTS, 3):
+        rows = [tuple(seen(number, minutes=number)) for number in range(many)]
+        packed = pack(rows)
+        assert unpack(packed) == rows
+        if (taken := len(packed) + AROUND) > SHORT:
+            assert taken % STEP == 0
+            long += 1
+    assert long > 100
