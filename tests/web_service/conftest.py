@@ -166,7 +166,7 @@ def _noticed(client, app, settings):
     return client
 
 
-def until(holds, seconds=60.0):
+def until(holds, seconds=120.0):
     """Returns as soon as it holds."""
     end = time.monotonic() + seconds
     while not holds():
