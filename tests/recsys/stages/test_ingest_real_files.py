@@ -17,12 +17,15 @@ from recsys.stages.context import StageContext, open_context
 REAL_DATA = Path(os.environ.get("RECSYS_REAL_DATA") or Path(__file__).parents[4] / "shared" / "data")
 
 
-@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.platform)])
-def context(request, settings) -> StageContext:
-    chosen = settings if request.param == "local" else request.getfixturevalue("s3")
-    return open_context(
-        chosen.model_copy(update={"recsys_home": settings.recsys_home, "recsys_postgres_password": SecretStr("")})
-    )
+@pytest.fixture
+def context(settings) -> StageContext:
+    return open_context(settings.model_copy(update={"recsys_postgres_password": SecretStr("")}))
+
+
+@pytest.fixture
+def on_s3(s3, tmp_path) -> StageContext:
+    own = {"recsys_home": tmp_path / "s3", "recsys_postgres_password": SecretStr("")}
+    return open_context(s3.model_copy(update=own))
 
 
 def ingest_all(context: StageContext, site: str, first: date, last: date) -> ingest_events.IngestReport:
@@ -58,6 +61,24 @@ def test_online_retail(context):
     assert log.height == log[c.EVENT_ID].n_unique() == 391_148
     assert "12347" in log[c.USER_ID]
     one_day_again(context, "online_retail", date(2011, 6, 30))
+
+
+@pytest.mark.platform
+@pytest.mark.parametrize(
+    ("site", "first", "last"),
+    [
+        ("online_retail", date(2010, 12, 1), date(2010, 12, 31)),
+        ("retailrocket", date(2015, 5, 3), date(2015, 6, 2)),
+    ],
+)
+def test_a_month_on_s3_is_what_it_is_on_disk(context, on_s3, site, first, last):
+    reports = [ingest_all(each, site, first, last) for each in (context, on_s3)]
+    assert reports[0].counts == reports[1].counts
+    assert reports[0].counts.kept > 10_000
+    assert data_hash(on_s3.datasets.manifests(site)) == data_hash(context.datasets.manifests(site))
+    logs = [each.datasets.scan(INTERACTED, site).collect() for each in (context, on_s3)]
+    assert logs[0].equals(logs[1])
+    one_day_again(on_s3, site, first)
 
 
 def test_retailrocket(context):
