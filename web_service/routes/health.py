@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, what does it measure."""
+"""Is it alive, is it ready, what does it measure. HEAD is answered as GET is, without the body."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,12 +12,14 @@ from web_service.standing import UNREADABLE
 router = APIRouter(tags=["health"])
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live", summary="Alive?")
 async def alive() -> dict[str, str]:
     """The process answers; nothing else was looked at."""
     return {"status": "alive"}
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready", summary="Ready?", response_model=Readiness, responses={503: {"model": Readiness}})
 async def ready(service: InService, request: Request) -> Response:
     """Requests can be answered (else 503): from the database, or without it from the snapshots of this host.
@@ -32,6 +34,7 @@ async def ready(service: InService, request: Request) -> Response:
     return as_json(found, 200 if found.ready else 503)
 
 
+@router.head("/metrics", include_in_schema=False)
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
 async def metrics(service: InService) -> Response:
     """Everything measured, in Prometheus' text form."""

@@ -8,23 +8,25 @@ from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 STATIC: Final = Path(__file__).parents[1] / "static"
+PAGE: Final = ["GET", "HEAD"]
+"""How a page may be asked for; HEAD: without its content."""
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
+@router.api_route("/", methods=PAGE)
 async def page() -> FileResponse:
     """The page on which a person tries the recommendations out."""
     return FileResponse(STATIC / "index.html")
 
 
-@router.get("/docs")
+@router.api_route("/docs", methods=PAGE)
 async def docs() -> FileResponse:
     """The API, described and ready to be tried."""
     return FileResponse(STATIC / "docs.html")
 
 
-@router.get("/recsys.js")
+@router.api_route("/recsys.js", methods=PAGE)
 async def script() -> FileResponse:
     """The script that shops put into their own pages; so other origins may load it."""
     headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Cache-Control": "public, max-age=3600"}
