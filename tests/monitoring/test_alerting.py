@@ -71,6 +71,7 @@ def test_the_embedded_platform_tells_people_once_whoever_was_away_first(settings
         with running(settings, ["prometheus", "alertmanager"], say=print):
             with httpx.Client(base_url=settings.prometheus_url, timeout=60) as prometheus:
                 until(lambda: told_by(prometheus) == [f"{settings.alertmanager_url}/api/v2/alerts"], "discovery")
+                until(lambda: settings.pager_url + "/metrics" in asked_by(prometheus), "discovery of the pager")
             with httpx.Client(base_url=settings.alertmanager_url, timeout=60) as alertmanager:
                 long_ago = datetime.now(UTC) - timedelta(hours=1)  # nothing waits for others of its group
                 labels = {"alertname": "Trial", "severity": "page", "instance": "a"}
@@ -79,6 +80,9 @@ def test_the_embedded_platform_tells_people_once_whoever_was_away_first(settings
             until(lambda: people.refused, "the channel is tried")
             people.broken = False
             until(lambda: "page: Trial" in dict(people.messages), "a message")
+            with httpx.Client(base_url=settings.pager_url, timeout=60) as pager:
+                until(lambda: counted(pager, "told") >= 1, "it is counted")
+                assert counted(pager, "missed") >= 1
     [text] = [text for title, text in people.messages if title == "page: Trial"]  # the others are of what does not run
     assert "instance: a" in text
     assert f"silence: {settings.alertmanager_url}/#/alerts" in text
@@ -88,6 +92,20 @@ def told_by(prometheus: httpx.Client) -> list[str]:
     """Who Prometheus tells of alerts."""
     found = prometheus.get("/api/v1/alertmanagers").raise_for_status().json()["data"]["activeAlertmanagers"]
     return [each["url"] for each in found]
+
+
+def asked_by(prometheus: httpx.Client) -> list[str]:
+    """Which pages of metrics Prometheus asks."""
+    found = prometheus.get("/api/v1/targets").raise_for_status().json()["data"]["activeTargets"]
+    return [each["scrapeUrl"] for each in found]
+
+
+def counted(pager: httpx.Client, outcome: str) -> float:
+    """Messages to an address that came to this."""
+    [count] = re.findall(
+        rf'^recsys_messages_total{{outcome="{outcome}"}} (\S+)$', pager.get("/metrics").text, re.MULTILINE
+    )
+    return float(count)
 
 
 @needs_both

@@ -95,6 +95,8 @@ def _configure(settings: Settings, folder: Path) -> None:
         "host": f"http://{LOOPBACK}:{settings.recsys_node_exporter_port}",
         "postgres": f"http://{LOOPBACK}:{settings.recsys_postgres_exporter_port}",
     }
+    if alerting(settings):
+        addresses["pager"] = settings.pager_url
     targets = [
         {"targets": [address.removeprefix("http://")], "labels": {"job": job}} for job, address in addresses.items()
     ]

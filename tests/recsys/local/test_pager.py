@@ -38,3 +38,6 @@ def test_where_there_is_nobody_to_tell_nothing_is_sent_again(pager):
         "endsAt": "0001-01-01T00:00:00Z",
     }
     assert pager.post("/alerts", json={"alerts": [alert]}).status_code == 200
+    assert {f'recsys_messages_total{{outcome="{outcome}"}} 0.0' for outcome in ("told", "missed", "unknown")} <= set(
+        pager.get("/metrics").text.splitlines()
+    )
