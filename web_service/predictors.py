@@ -198,10 +198,11 @@ class Predictors:
         """What is live is in memory as far as there is room; what was there before goes on until the next one is."""
         try:
             await self._weigh()
+            wanted = self._to_read()
         except (asyncpg.PostgresError, *AWAY) as fault:
             log.warning("no model is read ahead: %s", fault)
             return
-        for key, _ in self._to_read():
+        for key, _ in wanted:
             await self._bring(key)
 
     async def _weigh(self) -> None:
@@ -214,13 +215,14 @@ class Predictors:
 
     def _to_read(self) -> list[tuple[tuple[SiteId, Surface], ReleaseId]]:
         """The live models that shall be in memory: those that have one there, and others while there is room."""
-        held = {key for key in self._live if key in self._models}
-        taken = sum(self._bytes.get(self._live[key], 0) for key in held)
-        sites, found = set(self._sites()), [(key, self._live[key]) for key in held]
-        for key, release_id in self._live.items():
-            if key not in held and key[0] in sites and taken + self._bytes.get(release_id, 0) <= self._room:
-                taken += self._bytes.get(release_id, 0)
-                found.append((key, release_id))
+        found = [(key, release_id) for key, release_id in self._live.items() if key in self._models]
+        if len(found) < len(self._live):
+            taken, sites = sum(self._bytes.get(release_id, 0) for _, release_id in found), set(self._sites())
+            for key, release_id in self._live.items():
+                size = self._bytes.get(release_id, 0)
+                if key not in self._models and key[0] in sites and taken + size <= self._room:
+                    taken += size
+                    found.append((key, release_id))
         return found
 
     async def _keep_up(self, key: tuple[SiteId, Surface]) -> None:
