@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from recsys.layout import LOOPBACK, Settings
 from recsys.local.pager import Pager
@@ -67,7 +68,8 @@ def test_alerts_that_are_named_in_routes_are_there():
 def test_the_embedded_platform_tells_people_once_whoever_was_away_first(settings: Settings):
     with inbox() as people:
         people.broken = True
-        settings = settings.model_copy(update={"recsys_notify_urls": type(settings.recsys_notify_urls)(people.address)})
+        addresses = SecretStr(f"{people.address} token-with-a-typo")
+        settings = settings.model_copy(update={"recsys_notify_urls": addresses})
         with running(settings, ["prometheus", "alertmanager"], say=print):
             with httpx.Client(base_url=settings.prometheus_url, timeout=60) as prometheus:
                 until(lambda: told_by(prometheus) == [f"{settings.alertmanager_url}/api/v2/alerts"], "discovery")
@@ -86,6 +88,10 @@ def test_the_embedded_platform_tells_people_once_whoever_was_away_first(settings
     [text] = [text for title, text in people.messages if title == "page: Trial"]  # the others are of what does not run
     assert "instance: a" in text
     assert f"silence: {settings.alertmanager_url}/#/alerts" in text
+    log = (settings.recsys_home / "logs" / "pager.log").read_text()
+    assert "no known kind of address at position [2]" in log
+    assert "token-with-a-typo" not in log
+    assert people.address not in log
 
 
 def told_by(prometheus: httpx.Client) -> list[str]:
@@ -162,7 +168,7 @@ def target(behind: dict[str, float]) -> Iterator[str]:
 @contextmanager
 def pager(settings: Settings, people: Inbox) -> Iterator[None]:
     """It listens at its port, and tells ``people``."""
-    told = settings.model_copy(update={"recsys_notify_urls": type(settings.recsys_notify_urls)(people.address)})
+    told = settings.model_copy(update={"recsys_notify_urls": SecretStr(people.address)})
     with Pager(told, LOOPBACK) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
