@@ -35,6 +35,11 @@ candidates_per_source: 60
 gate: {{min_users: 20}}
 """
 
+QUICK = """ranker: {iterations: 15, folds: 1}
+candidates: [{kind: popularity}, {kind: item_item}, {kind: ease}]
+"""
+"""For tests of what happens to releases, not of how good they are."""
+
 _numbers = count(1)
 
 
@@ -66,6 +71,14 @@ def make_context(mlflow_server: Settings, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def context(make_context: Callable[[], StageContext]) -> StageContext:
     return make_context()
+
+
+@pytest.fixture
+def quick(context: StageContext) -> StageContext:
+    """A context whose site makes releases in a few seconds."""
+    path = context.settings.sites_dir / f"{SITE}.yaml"
+    path.write_text(path.read_text().replace("ranker: {iterations: 60}\n", QUICK))
+    return context
 
 
 @pytest.fixture

@@ -18,13 +18,10 @@ from recsys.serving import lifecycle
 from recsys.stages import build_candidates, ingest_events, release_recommendations, train_ranker
 from recsys.stages.context import StageContext
 from recsys.stages.release_recommendations import ReleaseReport
-from tests.recsys.stages.conftest import AS_OF, DAYS, FIRST, SITE
+from tests.recsys.stages.conftest import AS_OF, DAYS, FIRST, QUICK, SITE
 
 pytestmark = pytest.mark.platform
 
-QUICK = """ranker: {iterations: 15, folds: 1}
-candidates: [{kind: popularity}, {kind: item_item}, {kind: ease}]
-"""
 Rows = Callable[[pl.DataFrame], pl.DataFrame]
 
 

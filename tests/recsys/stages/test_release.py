@@ -204,38 +204,37 @@ def test_same_log_elsewhere_gives_the_same_files(released: Released, make_contex
     assert manifests[0]["files"] == manifests[1]["files"]
 
 
-def test_a_worse_release_is_refused_and_the_live_one_stays(context: StageContext):
-    live = release(context)
-    edit_site(context, "gate: {min_users: 20}", "gate: {min_users: 20, min_lift_over_popularity: 50.0}")
-    refused = release(context)
+def test_a_worse_release_is_refused_and_the_live_one_stays(quick: StageContext):
+    live = release(quick)
+    edit_site(quick, "gate: {min_users: 20}", "gate: {min_users: 20, min_lift_over_popularity: 50.0}")
+    refused = release(quick)
 
     assert not refused.accepted
     assert "over popularity" in refused.reason
     assert refused.rows == {}
-    pointer = lifecycle.live_release(context.dsn, SITE)
+    pointer = lifecycle.live_release(quick.dsn, SITE)
     assert pointer is not None
     assert pointer.release_id == live.release_id
-    states = {each.release_id: each.state for each in change_release.listed(site=SITE, context=context)}
+    states = {each.release_id: each.state for each in change_release.listed(site=SITE, context=quick)}
     assert states == {live.release_id: "live", refused.release_id: "refused"}
-    assert change_release.judged(site=SITE, context=context)["release_id"] == refused.release_id
+    assert change_release.judged(site=SITE, context=quick)["release_id"] == refused.release_id
 
 
-def test_roll_back_and_activate_move_pointer_and_alias(context: StageContext):
-    first = release(context)
-    ingest_events.run(site=SITE, first=FIRST + timedelta(days=DAYS), context=context)
-    second = release(context, days=DAYS)
+def test_roll_back_and_activate_move_pointer_and_alias(quick: StageContext):
+    first = release(quick)
+    ingest_events.run(site=SITE, first=FIRST + timedelta(days=DAYS), context=quick)
+    second = release(quick, days=DAYS)
 
     assert second.accepted, second.reason
-    assert change_release.roll_back(site=SITE, context=context).release_id == first.release_id
-    mlflow.set_tracking_uri(context.tracking_uri)
+    assert change_release.roll_back(site=SITE, context=quick).release_id == first.release_id
+    mlflow.set_tracking_uri(quick.tracking_uri)
     version = mlflow.MlflowClient().get_model_version_by_alias(f"{SITE}-ranker", "live")
     assert version.tags["release_id"] == first.release_id
     assert (
-        change_release.activate(site=SITE, release_id=second.release_id, context=context).release_id
-        == second.release_id
+        change_release.activate(site=SITE, release_id=second.release_id, context=quick).release_id == second.release_id
     )
     with pytest.raises(ReleaseError, match="next in line"):
-        change_release.retire(site=SITE, release_id=first.release_id, context=context)
+        change_release.retire(site=SITE, release_id=first.release_id, context=quick)
 
 
 def test_maintenance_keeps_what_serves(released: Released):
@@ -255,18 +254,18 @@ def test_too_short_a_log_is_said_clearly(context: StageContext):
         build_candidates.run(site=SITE, context=context)
 
 
-def test_stages_out_of_order_say_what_is_missing(context: StageContext):
+def test_stages_out_of_order_say_what_is_missing(quick: StageContext):
     with pytest.raises(ReleaseError, match="build candidates first"):
-        train_ranker.run(site=SITE, context=context)
-    ingest_events.run(site=SITE, first=FIRST, days=DAYS, context=context)
-    built = build_candidates.run(site=SITE, context=context)
+        train_ranker.run(site=SITE, context=quick)
+    ingest_events.run(site=SITE, first=FIRST, days=DAYS, context=quick)
+    built = build_candidates.run(site=SITE, context=quick)
     with pytest.raises(ReleaseError, match=f"{f.CATBOOST_MODEL}.*train_ranker"):
-        release_recommendations.run(site=SITE, release_id=built.release_id, context=context)
-    [failed] = change_release.listed(site=SITE, context=context)
+        release_recommendations.run(site=SITE, release_id=built.release_id, context=quick)
+    [failed] = change_release.listed(site=SITE, context=quick)
     assert failed.state == "failed"
     assert failed.reason.startswith(f"ReleaseError: release {built.release_id}: found no {f.CATBOOST_MODEL}")
-    train_ranker.run(site=SITE, context=context)
-    assert release_recommendations.run(site=SITE, context=context).live
+    train_ranker.run(site=SITE, context=quick)
+    assert release_recommendations.run(site=SITE, context=quick).live
 
 
 def test_an_unknown_site_is_named(context: StageContext, tmp_path: Path):
