@@ -13,7 +13,7 @@ from recsys.local.first_load import CHAIN
 T = TypeVar("T")
 
 FIRST, DAYS = date(2026, 3, 1), 45
-PATIENCE = 600.0
+PATIENCE = 1200.0
 YAML = """
 site: {site}
 source: {{kind: simulator, params: {{seed: 5, users: 150, items: 120}}}}

@@ -98,7 +98,7 @@ def test_one_day_again_by_airflows_backfill_gives_the_same_bytes(web: httpx.Clie
         known = {run.dag_run_id for run in airflow.runs(dag_id)}
         airflow.backfill(dag_id, FIRST, FIRST)
         run = until(lambda: next((run for run in airflow.runs(dag_id) if run.dag_run_id not in known), None))
-        assert airflow.wait(run, 300).state == "success"
+        assert airflow.wait(run, 600).state == "success"
     [after] = [each for each in context.datasets.manifests(SITE) if each.day == FIRST]
     assert after.content_hash == before.content_hash
     assert after.tables[INTERACTED].rows > 0
@@ -117,7 +117,7 @@ def test_a_broken_day_stops_that_day_of_that_site_alone(web: httpx.Client, platf
     dag_id = f"ingest_events__{BAD_SHOP}"
     with AirflowApi.connect(platform) as airflow:
         until(lambda: dag_id in airflow.dag_ids())
-        run = airflow.wait(airflow.trigger(dag_id, {"start_date": "2010-12-01", "days": 2}), 300)
+        run = airflow.wait(airflow.trigger(dag_id, {"start_date": "2010-12-01", "days": 2}), 600)
         assert run.state == "failed"
         assert airflow.task_states(run) == {"ingest": "failed", "report": "success"}
     context = open_context(platform)
@@ -166,7 +166,7 @@ def test_a_day_that_drifted_is_named_and_starts_a_training(web: httpx.Client, pl
     with AirflowApi.connect(platform) as airflow:
         before = {run.dag_run_id for run in airflow.runs(f"build_candidates__{SITE}")}
         run = airflow.wait(
-            airflow.trigger(f"watch_drift__{SITE}", {"as_of": f"{last + timedelta(days=1)}T00:00:00Z"}), 300
+            airflow.trigger(f"watch_drift__{SITE}", {"as_of": f"{last + timedelta(days=1)}T00:00:00Z"}), 600
         )
         assert run.state == "success"
         states = {"watch": "success", "announce": "success", "announce_predictors": "skipped"}

@@ -127,7 +127,7 @@ def airflow(platform: Settings, context: StageContext) -> Iterator[AirflowApi]:
 
 def look(airflow: AirflowApi) -> None:
     """As the clock does every hour."""
-    assert airflow.wait(airflow.trigger(DAG), 300).state == "success"
+    assert airflow.wait(airflow.trigger(DAG), 600).state == "success"
 
 
 def visit(platform: Settings, seconds: float, seed: int) -> VisitReport:
