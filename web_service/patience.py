@@ -1,7 +1,8 @@
 """How long a connection may take: a client that sends or reads slowly loses its own connection and costs nobody else's.
 
 uvicorn bounds how long an idle connection is kept, not how long a request takes to arrive nor how long an answer takes
-to leave. Both bounds are here, and what the server itself refuses is a problem document like every other error.
+to leave. Both bounds are here, and what the server itself refuses is a problem document like every other error. An
+answer leaves in one piece.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from web_service.one_write import OneWrite
 from web_service.problems import MEDIA_TYPE, TITLES
 
 LARGEST_HEAD: Final = 128 << 10
@@ -64,7 +66,10 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before and self.scope["method"] != "HEAD":
+            self.cycle.transport = OneWrite(self.transport)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         self._whole = True
