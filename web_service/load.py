@@ -32,7 +32,8 @@ class Load:
         self.seconds = seconds
         self._telemetry = telemetry
         self.late = 0.0
-        "Seconds by which the worker was late lately."
+        "Seconds by which the worker was late for each of its last two looks, at least."
+        self._last = 0.0
         self._requests: set[Request] = set()
         self._owed = 0.0
 
@@ -63,14 +64,18 @@ class Load:
         """It is no longer under way."""
         self._requests.discard(request)
 
+    def notice(self, late: float) -> None:
+        """The worker came so many seconds late to a look. Once is a pause of its machine, not too much to do."""
+        self.late, self._last = min(self._last, late), late
+        self._telemetry.late.set(self.late)
+
     async def run(self) -> None:
         """Looks again and again, until cancelled."""
         while True:
             due = time.monotonic() + LOOK_AGAIN
             await asyncio.sleep(LOOK_AGAIN)
             now = time.monotonic()
-            self.late = (self.late + now - due) / 2  # one pause is no overload
-            self._telemetry.late.set(self.late)
+            self.notice(now - due)
             self._telemetry.under_way.set(len(self._requests))
             for request in self._requests:
                 if now - request.began > self.seconds and not request.overdue:
