@@ -1,7 +1,7 @@
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from airflow.sdk import DAG
@@ -11,35 +11,36 @@ from recsys.errors import PartitionRefused
 from recsys_airflow.approval import approval
 from recsys_airflow.notifiers import SILENT_END, DriftNotifier, FailureNotifier, NotLiveNotifier, WaitingNotifier
 from tests.dags.conftest import make_site
+from tests.loopback import listening
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # of Apprise's own, below Python 3.13
 
 
-class Inbox(HTTPServer):
-    """Keeps every message that is posted to it."""
+@dataclass
+class Inbox:
+    """Every message that was posted."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Letterbox)
-        self.messages: list[dict[str, str]] = []
-
-
-class Letterbox(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.server.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Stay quiet."""
+    address: str = ""
+    messages: list[dict[str, str]] = field(default_factory=list)
 
 
 @pytest.fixture
 def inbox(monkeypatch) -> Iterator[Inbox]:
-    with Inbox() as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        monkeypatch.setenv("RECSYS_NOTIFY_URLS", f"json://127.0.0.1:{server.server_port}/")
-        yield server
-        server.shutdown()
+    kept = Inbox()
+
+    class Letterbox(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            kept.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    with listening(Letterbox) as url:
+        kept.address = f"{url.replace('http://', 'json://')}/"
+        monkeypatch.setenv("RECSYS_NOTIFY_URLS", kept.address)
+        yield kept
 
 
 class Attempt:
@@ -164,7 +165,7 @@ def test_nobody_is_told_by_default(inbox, context, monkeypatch):
 
 
 def test_every_address_that_works_is_told_and_the_others_cost_a_warning(inbox, context, monkeypatch, capsys):
-    dead, good = "json://127.0.0.1:9/", f"json://127.0.0.1:{inbox.server_port}/"
+    dead, good = "json://127.0.0.1:9/", inbox.address
     monkeypatch.setenv("RECSYS_NOTIFY_URLS", f"token-with-a-typo {dead} {good}")
     FailureNotifier("alpha")(context)
     assert len(inbox.messages) == 1

@@ -87,7 +87,8 @@ def _prometheus(settings: Settings) -> Server | None:
 def _configure(settings: Settings, folder: Path) -> None:
     """The same rules as the containers', with this platform's addresses."""
     shutil.copytree(RULES, folder, dirs_exist_ok=True)
-    alertmanagers = [settings.alertmanager_url.removeprefix("http://")] if alerting(settings) else []
+    told = bool(alerting(settings))
+    alertmanagers = [settings.alertmanager_url.removeprefix("http://")] if told else []
     (folder / "alertmanagers.yml").write_text(json.dumps([{"targets": alertmanagers}]))
     addresses = {
         "web": settings.web_url,
@@ -95,7 +96,7 @@ def _configure(settings: Settings, folder: Path) -> None:
         "host": f"http://{LOOPBACK}:{settings.recsys_node_exporter_port}",
         "postgres": f"http://{LOOPBACK}:{settings.recsys_postgres_exporter_port}",
     }
-    if alerting(settings):
+    if told:
         addresses["pager"] = settings.pager_url
     targets = [
         {"targets": [address.removeprefix("http://")], "labels": {"job": job}} for job, address in addresses.items()
