@@ -182,7 +182,7 @@ def test_airflow_catches_up_by_itself_where_the_site_says_from_when(platform: Se
         until(lambda: set(days) <= set(days_in_the_log(platform, CATCHING)))
     finally:
         path.unlink()
-    assert min(days_in_the_log(platform, CATCHING)) == days[0]
+    assert days_in_the_log(platform, CATCHING)[: len(days)] == days  # midnight may have added one
 
 
 def test_a_run_for_no_day_fails_at_once_and_says_what_to_do(platform: Settings, airflow: AirflowApi) -> None:
